@@ -168,6 +168,28 @@ describe('a call', () => {
     expect(await ref.call('add', 1)).toEqual({ total: 1, node: other.name });
   });
 
+  it.each(['redis', 'direct'] as const)('never fails because a node leaves in order, over %s', async (transport) => {
+    const direct = { transport, security: { cookie: 'a cookie that is long enough' } } as const;
+    const nodes = await cluster(3, transport === 'direct' ? direct : {});
+    const { owner, other } = await sides(nodes);
+    const failed: unknown[] = [];
+    let isOver = false;
+    let count = 0;
+    const caller = async (): Promise<void> => {
+      while (!isOver && failed.length === 0) {
+        await (await refOf(other)).call('nothing').catch((error: unknown) => failed.push(error));
+        count += 1;
+      }
+    };
+    const callers = Promise.all(Array.from({ length: 8 }, caller));
+    await owner.app.close();
+    const after = count;
+    await eventually(() => count > after + 100 || failed.length > 0, { lastSeen: () => count - after });
+    isOver = true;
+    await callers;
+    expect(failed).toEqual([]);
+  });
+
   it('waits for an owner while there is none, and is refused at once by what a command stopped', async () => {
     const [node, other] = await cluster(2);
     const ref = await refOf(node!);

@@ -8,7 +8,6 @@ import type { ClusterView } from '../cluster/cluster.view.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import type { FoundationConfig } from '../config/config.js';
 import { ContextHook } from '../context/context.hook.js';
-import { CallInterruptedError, type CallSubject } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { describe, isA } from '../errors/describe.js';
 import { OverloadedError } from '../errors/limit.errors.js';
@@ -32,8 +31,10 @@ import {
   writeAnswer,
 } from './call.codec.js';
 import { Confirmations } from './call.confirmations.js';
+import { failureOf } from './call.outcome.js';
 import type { CallServer } from './call.server.js';
 import { type CallTarget, subjectOf, type TimedCall } from './call.target.js';
+import { GoneNodes } from './gone.nodes.js';
 import { type PendingCall, PendingCalls } from './pending.calls.js';
 import { chain, onBehalfOf } from './waiting.js';
 
@@ -46,9 +47,6 @@ export const MAX_PENDING_CALLS = 50_000;
  * wait. Through Redis, where each text costs more, that does not pay.
  */
 const BYTES_OF_CALLS = 8 * 1024;
-
-/** So many nodes that have left are remembered. */
-const MAX_GONE = 1000;
 
 /** In place of the text of an answer that is on its way already. */
 const PACKED = '';
@@ -85,9 +83,7 @@ export class CallClient {
   readonly #log = new ThrottledLog();
   readonly #context: ContextHook;
   #lastId = 0;
-  #members: ReadonlySet<string> = new Set();
-  /** Boot ids of members that have left: where a Redis Cluster passes a call on to nobody, nothing says so. */
-  readonly #gone = new Set<string>();
+  readonly #gone = new GoneNodes();
   #unsubscribe: () => Promise<void> = () => Promise.resolve();
 
   constructor(private readonly parts: CallClientParts) {
@@ -108,7 +104,7 @@ export class CallClient {
         // Nothing comes any more, not even from this node.
         if (membership.state === 'left') return this.#pending.interrupt(() => true, 'this node left the cluster');
         const alive = new Set(membership.members().map(({ bootId }) => bootId));
-        this.#noteGone(alive);
+        this.#gone.note(alive);
         this.#pending.interrupt((bootId) => isOther(bootId) && !alive.has(bootId), 'the node left the cluster');
       },
     });
@@ -122,19 +118,12 @@ export class CallClient {
   }
 
   /**
-   * Takes no more calls, and lets the last answers out. Called by the lifecycle, before this node leaves: a call that is
-   * sent later goes to nobody, so its sender knows at once that it was not carried out.
+   * Takes no more calls, and lets the last answers out. Called by the lifecycle, before this node leaves: a call that
+   * is sent later goes to nobody, so its sender knows at once that it was not carried out.
    */
   async close(): Promise<void> {
     await this.#unsubscribe();
     await this.#outbox.flush();
-  }
-
-  #noteGone(alive: ReadonlySet<string>): void {
-    for (const bootId of this.#members) if (!alive.has(bootId)) this.#gone.add(bootId);
-    for (const bootId of alive) this.#gone.delete(bootId);
-    while (this.#gone.size > MAX_GONE) this.#gone.delete(this.#gone.values().next().value!);
-    this.#members = alive;
   }
 
   /**
@@ -291,14 +280,6 @@ export class CallClient {
     if (from === this.parts.node.bootId) return this.#receive(text);
     this.#answers.add(this.#outbox.add(this.#inbox(from), text), request);
   }
-}
-
-/** What a call ends in that could not be handed to the transport. */
-function failureOf(subject: CallSubject, error: unknown): Error {
-  // It was refused before it left.
-  if (error instanceof OverloadedError) return error;
-  // A PUBLISH without an answer may have arrived.
-  return new CallInterruptedError(subject, `Redis did not confirm that it passed it on: ${describe(error)}`);
 }
 
 function nameOf({ process: name, method }: CallRequest): string {

@@ -1,6 +1,9 @@
-/** Pure: what came of a call → its result, or the error that says why there is none. Used by `call.router.ts`. */
+/**
+ * Pure: what came of a call → its result, or the error that says why there is none. Used by `call.router.ts` and
+ * `call.client.ts`.
+ */
 import {
-  type CallInterruptedError,
+  CallInterruptedError,
   CallRefusedError,
   type CallSubject,
   CircularWaitError,
@@ -8,8 +11,9 @@ import {
 } from '../errors/call.errors.js';
 import { NotReadyError } from '../errors/cluster.errors.js';
 import { RedisRefusedError, RedisUnavailableError } from '../errors/connection.errors.js';
-import { isA } from '../errors/describe.js';
+import { describe, isA } from '../errors/describe.js';
 import type { FoundationError } from '../errors/foundation.error.js';
+import { OverloadedError } from '../errors/limit.errors.js';
 import type { CallReply } from './call.codec.js';
 
 /**
@@ -65,4 +69,12 @@ export function notRunning(
 
 export function notCallable(subject: CallSubject): CallRefusedError {
   return new CallRefusedError(subject, 'not-callable', `Mark it: @Callable() ${subject.method}(…).`);
+}
+
+/** What a call ends in that could not be handed to the transport. */
+export function failureOf(subject: CallSubject, error: unknown): Error {
+  // It was refused before it left.
+  if (error instanceof OverloadedError) return error;
+  // A PUBLISH without an answer may have arrived.
+  return new CallInterruptedError(subject, `Redis did not confirm that it passed it on: ${describe(error)}`);
 }

@@ -55,6 +55,8 @@ class Node {
   readonly events: { event: FoundationEventName; payload: object }[] = [];
   readonly heard: string[] = [];
   readonly interruptions: (string | undefined)[] = [];
+  /** Of one topic alone. */
+  readonly partial: unknown[] = [];
   readonly transport: DirectTransport;
 
   constructor(
@@ -70,7 +72,10 @@ class Node {
       channels: { maxMessageBytes },
     };
     this.transport = new DirectTransport(config, { name: `node ${bootId}`, bootId }, telemetry, redis, keys);
-    this.transport.onInterrupted((from) => void this.interruptions.push(from));
+    this.transport.onInterrupted((from, topic) => {
+      if (topic === undefined) this.interruptions.push(from);
+      else this.partial.push([from, topic]);
+    });
   }
 
   of<E extends FoundationEventName>(name: E): FoundationEvents[E][] {
@@ -226,6 +231,18 @@ describe('DirectTransport', () => {
     await a.say('2');
     redis.isDown = false;
     await b.heardAll('1', '2');
+  });
+
+  it('says that messages may be missing of a node that learnt late what this one listens to', async () => {
+    const [a, b] = [await start('a'), await start('b')];
+    meet(a.record(UNREACHABLE), b.record(UNREACHABLE));
+    await a.listen();
+    expect(a.partial).toEqual([]);
+    redis.isDown = true;
+    await a.transport.subscribe('u', () => undefined);
+    redis.isDown = false;
+    await eventually(() => a.partial.length > 0);
+    expect([a.partial, a.interruptions]).toEqual([[['b', 'u']], []]);
   });
 
   it('rejects a node with another cookie, whichever side dials, and reveals the cookie to no peer', async () => {

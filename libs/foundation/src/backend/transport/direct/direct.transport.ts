@@ -18,6 +18,7 @@ import type { Lane } from '../../../wire/lane.js';
 import type { NodeIdentity } from '../../../wire/node.identity.js';
 import type { NodeRecord } from '../../directory/directory.js';
 import type { Passed, Transport } from '../transport.js';
+import { announce } from './announcement.js';
 import { Bodies } from './bodies.js';
 import { LinkManager } from './link.manager.js';
 import { Rejected } from './link/link.end.js';
@@ -28,15 +29,13 @@ import { ReceiveStreams } from './receive.streams.js';
 import { seal, unseal } from './relay.js';
 import type { Kind } from './stream/frames.js';
 import { SendStream } from './stream/send.stream.js';
-import { applyTopics, decodeBundle, encodeTopics, type TopicChange } from './topic.messages.js';
+import { applyTopics, decodeBundle, type TopicChange } from './topic.messages.js';
 import { TopicSubscriptions } from './topic.subscriptions.js';
 
 /** How often a peer without a link is looked at, in milliseconds. */
 const TICK_MS = 250;
 /** Links are looked at with another wake-up of this node that comes so much sooner. */
 const EARLY_MS = 100;
-/** How long peers get to confirm that they know of a topic, in milliseconds. */
-const ANNOUNCE_MS = 1000;
 /** How long the last texts may take to arrive when this node leaves, in milliseconds. */
 const FLUSH_MS = 1000;
 
@@ -223,21 +222,9 @@ export class DirectTransport implements Transport {
 
   // -- topics -------------------------------------------------------------------------------------------------------
 
-  /**
-   * Notifies all peers; resolves when they know, or have had the time to.
-   *
-   * INVARIANT (I21): what a peer sends before it knows does not come here. Who listens by then hears that it is missing.
-   */
-  async #announce(change: TopicChange): Promise<void> {
-    const body = encodeTopics(change);
-    let isLate = false;
-    const tell = (peer: Peer): void => {
-      for (const topic of change.add ?? []) if (isLate) this.#interrupted.tell(peer.bootId, topic);
-    };
-    const tellOne = (peer: Peer): Promise<void> =>
-      new Promise<void>((resolve) => peer.change(body, () => this.#topics.encode(), resolve)).then(() => tell(peer));
-    const known = Promise.all([...this.#peers.values()].map(tellOne));
-    await within(ANNOUNCE_MS, known, 'late').catch(() => (isLate = true));
+  #announce(change: TopicChange): Promise<void> {
+    const all = (): Buffer => this.#topics.encode();
+    return announce([...this.#peers.values()], change, all, (...late) => this.#interrupted.tell(...late));
   }
 
   #arrived(peer: Peer, kind: Kind, body: Buffer): void {
