@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
 import { TestCluster } from '../../dist/test/support/cluster.js';
 import { msBetween, passed } from '../../dist/test/support/history.time.js';
+import { stallsOf } from '../../dist/test/support/stalls.js';
 import { Actions, LONGEST_LEASE_MS } from './history.actions.mjs';
 import { figuresOf } from './history.figures.mjs';
 import { ALL_SLOTS, describeAction, NODES, planOf, SLOTS } from './history.plan.mjs';
@@ -79,7 +80,15 @@ async function run() {
 /** The facts for the checker, which are kept beside the histories, so that these can be checked again. */
 function keep(more) {
   const policies = { import: 'transient', 'job-*': 'transient', 'once-*': 'temporary' };
-  const facts = { policies, leaseTtlMs: LONGEST_LEASE_MS, ...more };
+  const { frozen: byUs } = cluster.injuries();
+  const isOurs = ({ pid, from, until }) =>
+    byUs.some((one) => one.pid === pid && one.from < until && (one.until ?? Infinity) > from);
+  const stalls = stallsOf(cluster.history()).filter((one) => !isOurs(one));
+  // A busy machine makes processes stand still; a product that does would show here as well.
+  const longest = Math.max(0, ...stalls.map(({ from, until }) => msBetween(from, until)));
+  say(`${stalls.length} times a process stood still by itself, ${longest.toFixed(0)} ms at the longest`);
+  const frozen = [...byUs, ...stalls];
+  const facts = { policies, leaseTtlMs: LONGEST_LEASE_MS, frozen, ...more };
   writeFileSync(join(cluster.folder, 'facts.json'), JSON.stringify(cluster.facts(facts), undefined, 2));
   return facts;
 }

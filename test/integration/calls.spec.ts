@@ -171,13 +171,13 @@ describe('a call', () => {
   it.each(['redis', 'direct'] as const)('never fails because a node leaves in order, over %s', async (transport) => {
     const direct = { transport, security: { cookie: 'a cookie that is long enough' } } as const;
     const nodes = await cluster(3, transport === 'direct' ? direct : {});
-    const { owner, other } = await sides(nodes);
+    const { owner, ref } = await sides(nodes);
     const failed: unknown[] = [];
     let isOver = false;
     let count = 0;
     const caller = async (): Promise<void> => {
       while (!isOver && failed.length === 0) {
-        await (await refOf(other)).call('nothing').catch((error: unknown) => failed.push(error));
+        await ref.call('nothing').catch((error: unknown) => failed.push(error));
         count += 1;
       }
     };

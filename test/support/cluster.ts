@@ -15,6 +15,7 @@ import {
 import { passed } from './history.time.js';
 import { NodeProcess } from './node.process.js';
 import { ENV, type Owner } from './node.protocol.js';
+import { RedisFaults } from './redis.faults.js';
 import { type RedisServer, type RedisServerOptions, startRedis } from './redis-server.js';
 import { requireNoLeak, secret } from './secrets.js';
 import { Ways, type WaysOptions } from './ways.js';
@@ -45,9 +46,9 @@ export class TestCluster {
   /** Every process there ever was, ended ones included. */
   readonly all: NodeProcess[] = [];
   readonly #history = new ClusterHistory(this.all);
+  readonly #redisFaults: RedisFaults;
   readonly #facts = {
     cut: [] as { node: string; from: number; until?: number }[],
-    redisFrozen: [] as { from: number; until?: number }[],
     wanted: [] as Wanted[],
   };
 
@@ -55,7 +56,9 @@ export class TestCluster {
     readonly redis: RedisServer,
     private readonly options: ClusterOptions,
     private readonly ways: Ways,
-  ) {}
+  ) {
+    this.#redisFaults = new RedisFaults(redis);
+  }
 
   static async open(options: ClusterOptions = {}): Promise<TestCluster> {
     if (options.redis?.password !== undefined) secret(options.redis.password);
@@ -235,24 +238,14 @@ export class TestCluster {
     return () => (fact.until ??= historyNow());
   }
 
-  /** Freezes Redis for a while: by SIGSTOP, or by what `pause` does, which is over `ms` later. */
-  async freezeRedis(ms: number, pause?: () => Promise<unknown>): Promise<void> {
-    const fact: { from: number; until?: number } = { from: historyNow() };
-    this.#facts.redisFrozen.push(fact);
-    if (pause === undefined) this.redis.pause();
-    else await pause();
-    await passed(fact.from, ms);
-    if (pause === undefined) this.redis.resume();
-    fact.until = historyNow();
+  /** See {@link RedisFaults}. */
+  freezeRedis(ms: number, pause?: () => Promise<unknown>): Promise<void> {
+    return this.#redisFaults.freeze(ms, pause);
   }
 
-  /** Redis goes back to what it was so long ago, as when a replica is promoted that has not heard of what followed. */
-  async rewindRedis(ms: number): Promise<void> {
-    await this.redis.cli('SAVE');
-    await passed(historyNow(), ms);
-    await this.redis.kill();
-    await this.redis.restart();
-    rmSync(join(this.redis.folder, 'dump.rdb'), { force: true });
+  /** See {@link RedisFaults}. */
+  rewindRedis(ms: number): Promise<void> {
+    return this.#redisFaults.rewind(ms);
   }
 
   /** Remembers that the names must be owned again in time, counted from now or from `at`. */
@@ -271,6 +264,7 @@ export class TestCluster {
       policies: { once: 'temporary', finite: 'transient' },
       limits: { fragile: { maxRestarts: 3, maxSeconds: 60 } },
       ...this.#facts,
+      ...this.#redisFaults.facts,
       ...more,
     });
   }

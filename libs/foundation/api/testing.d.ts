@@ -142,6 +142,10 @@ export interface HistoryFacts extends OwnershipViolations {
         from: number;
         until?: number;
     }[];
+    rewound?: readonly {
+        from: number;
+        until?: number;
+    }[];
     settledAt?: number;
     wanted?: readonly {
         name: string;
@@ -550,7 +554,7 @@ export interface TestRunner {
 
 export interface Transport {
     flush?(): Promise<void>;
-    onInterrupted(listener: (bootId?: string) => void): () => void;
+    onInterrupted(listener: (bootId?: string, topic?: string) => void): () => void;
     readonly packs?: boolean;
     pass?(topic: string, bundle: Bundle, lane?: Lane): Passed | Promise<Passed>;
     // Warning: (ae-forgotten-export) The symbol "Passed" needs to be exported by the entry point index.d.ts

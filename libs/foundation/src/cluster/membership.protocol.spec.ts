@@ -197,6 +197,24 @@ describe('the membership protocol', () => {
   });
 
   it.each([
+    ['whose beat was moved once', 'dead', (time: number) => (time < 3 ? 7 : 9)],
+    ['that older data names again', '', () => 7],
+  ])('waits for a namesake %s', async (_what, boot, beatAt) => {
+    let time = 0;
+    nodes.joining = () => {
+      const otherBootId = boot || (++time < 3 ? 'dead' : 'older');
+      if (boot !== '') time += 1;
+      return Promise.resolve(
+        time < 5 ? { joined: false, otherBootId, beatAt: beatAt(time) } : { joined: true, now: 100 },
+      );
+    };
+    const joined = protocol.join([]);
+    await pass(1500);
+    await joined;
+    expect(membership.state).toBe('up');
+  });
+
+  it.each([
     ['beats', 'alive', 1],
     ['was replaced by another one', '', 0],
   ])('refuses a name whose owner %s', async (_what, boot, step) => {

@@ -19,6 +19,7 @@ import type { ClusterView } from './cluster.view.js';
 import { type Refusal, refusalOf } from './compatibility.js';
 import { isIsolated } from './failure.detector.js';
 import { Heartbeat, JITTER } from './heartbeat.js';
+import { Namesake } from './namesake.js';
 
 const JOIN_RETRY_MS = 200;
 
@@ -76,16 +77,13 @@ export class MembershipProtocol {
     const says = { classes: [...classes], declares: { ...declares } };
     view.record.declare({ ...says, ...(address === undefined ? {} : { address }) });
     const { name } = view.self;
-    let first: { otherBootId: string; beatAt: number } | undefined;
+    const namesake = new Namesake();
     for (;;) {
       const answer = await this.backend.directory.join(view.record.current);
       if (this.#hasLeft()) return this.#undoJoin(answer);
       if (answer.joined) return this.#joined(answer.now);
       if (answer.refused !== undefined) throw new CookieMismatchError(name);
-      first ??= answer;
-      if (answer.beatAt > first.beatAt || answer.otherBootId !== first.otherBootId) {
-        throw new DuplicateNodeError(name, answer.otherBootId);
-      }
+      if (namesake.isAlive(answer)) throw new DuplicateNodeError(name, answer.otherBootId);
       await sleep(JOIN_RETRY_MS);
       if (this.#hasLeft()) throw new NotReadyError(name, 'left', 0);
     }

@@ -24,6 +24,10 @@ export class Listeners<A extends readonly unknown[]> {
     return () => void this.#listeners.delete(listener);
   }
 
+  has(listener: (...args: A) => unknown): boolean {
+    return this.#listeners.has(listener);
+  }
+
   /** False when it was not, or is no longer, one of them. */
   delete(listener: (...args: A) => unknown): boolean {
     return this.#listeners.delete(listener);

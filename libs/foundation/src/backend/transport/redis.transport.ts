@@ -56,6 +56,8 @@ export interface RedisTransportParts {
 export class RedisTransport implements Transport {
   readonly packs = true;
   readonly #topics = new Map<string, Listeners<[bundle: Bundle]>>();
+  /** Of topics whose subscription Redis is ending. */
+  readonly #ending = new Map<string, Listeners<[bundle: Bundle]>>();
   readonly #interrupted = new Listeners<[]>('a listener to interruptions');
   readonly #log = new ThrottledLog();
   readonly #watchdog: Pick<WakeUp, 'cancel'>;
@@ -111,13 +113,20 @@ export class RedisTransport implements Transport {
     // What is published until the subscription is made is lost, and reported then.
     else if (isNew) this.#isCut = true;
     return async () => {
+      if (listeners.size === 1 && this.#topics.get(topic) === listeners && listeners.has(listener))
+        await this.#unsubscribe(topic, listeners);
       listeners.delete(listener);
-      if (listeners.size > 0 || !this.#topics.delete(topic)) return;
-      if (this.parts.subscriber.status !== 'ready') return;
-      // A topic that Redis did not unsubscribe is delivered to no listener, and not subscribed again with the next
-      // connection.
-      await within(SUBSCRIBE_MS, this.parts.subscriber.unsubscribe(topic), 'late').catch(() => undefined);
     };
+  }
+
+  async #unsubscribe(topic: string, listeners: Listeners<[bundle: Bundle]>): Promise<void> {
+    this.#topics.delete(topic);
+    if (this.parts.subscriber.status !== 'ready') return;
+    this.#ending.set(topic, listeners);
+    // A topic that Redis did not unsubscribe is delivered to no listener after that, and not subscribed again with the
+    // next connection.
+    await within(SUBSCRIBE_MS, this.parts.subscriber.unsubscribe(topic), 'late').catch(() => undefined);
+    if (this.#ending.get(topic) === listeners) this.#ending.delete(topic);
   }
 
   onInterrupted(listener: () => void): () => void {
@@ -134,7 +143,9 @@ export class RedisTransport implements Transport {
     const read = this.#open(topic, bytes);
     if (read === undefined) return;
     // A throw here would end up in ioredis' parser and break the connection for everyone; the gate catches it.
-    this.#topics.get(topic)?.tell(isPacked(read) ? read : read.toString());
+    const bundle = isPacked(read) ? read : read.toString();
+    this.#topics.get(topic)?.tell(bundle);
+    this.#ending.get(topic)?.tell(bundle);
   }
 
   /** What anybody may have published, if it is to be read. */

@@ -25,7 +25,10 @@ export interface Transport {
    * @throws what `publish` rejects with.
    */
   pass?(topic: string, bundle: Bundle, lane?: Lane): Passed | Promise<Passed>;
-  /** Resolves once the subscription is in place; the returned function ends it. */
+  /**
+   * Resolves once the subscription is in place. The returned function ends it, and resolves when nothing comes any
+   * more: what comes until then is still delivered, because who sent it counts it as taken.
+   */
   subscribe(topic: string, listener: (bundle: Bundle) => void): Promise<() => Promise<void>>;
   /**
    * Calls the listener when texts may have been lost: the connection that brings them was cut, or a sender had to drop

@@ -86,7 +86,10 @@ export class Receiver {
     const already = this.#listening.get(channel);
     if (already !== undefined) return void (await already);
     const { transport, topic } = this.tools;
-    const listening = transport.subscribe(topic(channel), (bundle) => this.#incoming.receive(channel, bundle));
+    // What comes while the subscription ends is for nobody, and no beginning of a sequence.
+    const listening = transport.subscribe(topic(channel), (bundle) => {
+      if (this.#listening.get(channel) === listening) this.#incoming.receive(channel, bundle);
+    });
     this.#listening.set(channel, listening);
     await listening;
     if (this.#listening.get(channel) !== listening) return;

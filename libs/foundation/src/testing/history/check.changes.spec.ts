@@ -90,6 +90,8 @@ describe('I19: a state is handed over once', () => {
   });
   it('is broken by a second time, by a stale owner and by a state that no owner left', () => {
     expect(broken([left(1, 'a', 1), taken(2, 'b', 2, 1), taken(3, 'c', 3, 1)])).toEqual(['I19']);
+    const rewound = [{ from: us(1), until: us(2.5) }];
+    expect(broken([left(1, 'a', 1), taken(2, 'b', 2, 1), taken(3, 'c', 3, 1)], { rewound })).toEqual([]);
     expect(broken([left(1, 'a', 2), taken(2, 'b', 1, 2)])).toEqual(['I19']);
     expect(broken([taken(2, 'b', 2, 1)])).toEqual(['I19']);
   });

@@ -39,6 +39,12 @@ describe('the times of a job', () => {
     ]);
   });
 
+  it('may be reported as missed though they were fired before a loss of data, and not after it', () => {
+    const loss = (): HistoryEvent => event('cluster.data_loss', {});
+    expect(sentences(fired(1), fired(2), loss(), missed(1, 2), fired(3))).toEqual([]);
+    expect(sentences(loss(), fired(1), fired(2), missed(2, 2), fired(3))).toHaveLength(1);
+  });
+
   it('are only compared with one another where it is not said when they are', () => {
     expect(timesOnce([fired(1), fired(3)])).toEqual([]);
   });

@@ -11,12 +11,13 @@ const RENEWAL_MS = 1000;
  * an owner that died or fenced itself until its ttl has run (from when Redis goes on, if it was frozen then), so that
  * owner may be named until then, but not once there is a newer one; the last renewal may reach Redis after its sender
  * was killed. The epoch of a reclaim is in Redis a moment before
- * its owner hears of it; an owner that loses its lease before that never does.
+ * its owner hears of it; an owner that loses its lease before that never does. A Redis that went back to older data
+ * names the owner that these name, until the lease in them has run out.
  */
 export function lookupsTrue(
   events: readonly HistoryEvent[],
   ownerships: readonly Ownership[],
-  { leaseTtlMs = 1500, redisFrozen = [] }: HistoryFacts,
+  { leaseTtlMs = 1500, redisFrozen = [], rewound = [] }: HistoryFacts,
 ): Violation[] {
   const all = byName(ownerships);
   const losses = lossesOf(events);
@@ -43,7 +44,9 @@ export function lookupsTrue(
     const index = named.epochs.findIndex((part) => part.epoch === epoch);
     const since = (named.epochs[index] ?? named.epochs[0]!).from - (index > 0 ? RENEWAL_MS * 1000 : 0);
     if (event.at < since) return complain('which was not the owner yet', [named.acquired]);
-    const newer = others.find((one) => one.acquired.at < askedAt && epochAt(one, askedAt) > epoch);
+    const isForgotten = ({ acquired }: Ownership): boolean =>
+      rewound.some(({ until = Infinity }) => acquired.at < until && askedAt < until + (leaseTtlMs + RENEWAL_MS) * 1000);
+    const newer = others.find((one) => one.acquired.at < askedAt && epochAt(one, askedAt) > epoch && !isForgotten(one));
     if (newer !== undefined) return complain(`though ${newer.node} was the owner already`, [newer.acquired]);
     const woken = redisFrozen.find(({ from, until = Infinity }) => from <= named.to && until > named.to)?.until;
     if (askedAt > (woken ?? named.to) + (leaseTtlMs + RENEWAL_MS) * 1000)

@@ -23,6 +23,8 @@ export interface HistoryFacts extends OwnershipViolations {
   leaseTtlMs?: number;
   /** When Redis was frozen: what was sent to it meanwhile, renewals included, it does when it goes on. */
   redisFrozen?: readonly { from: number; until?: number }[];
+  /** When Redis went back to what it was at `from`, and was away until `until`: what was written meanwhile is lost. */
+  rewound?: readonly { from: number; until?: number }[];
   /** How much later than its timeout a call may end. Default 3000. */
   callSlackMs?: number;
   /** When nothing was broken any more and the cluster was seen to be whole. */

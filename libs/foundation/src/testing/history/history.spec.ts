@@ -260,6 +260,13 @@ describe('I14: lookups', () => {
     expect(broken([...lines, lookup(1151, 1152, 'a', 1)], { leaseTtlMs: 100, redisFrozen })).toEqual(['I14']);
     expect(broken(lines, { leaseTtlMs: 100, redisFrozen: [{ from: us(11), until: us(50) }] })).toEqual(['I14']);
   });
+  it('knows that a Redis that went back to older data names an older owner until its lease has run out', () => {
+    const lines = [...moved, lookup(21, 22, 'a', 1)];
+    const rewound = [{ from: us(12), until: us(21) }];
+    expect(broken(lines, { ...facts, rewound })).toEqual([]);
+    expect(broken(lines, { ...facts, rewound: [{ from: us(2), until: us(8) }] })).toEqual(['I14']);
+    expect(broken([...moved, lookup(5000, 5001, 'a', 1)], { ...facts, rewound })).toEqual(['I14']);
+  });
   it('is broken by one that never was, and by one that was not yet', () => {
     expect(broken([...moved, lookup(5, 6, 'c', 1)], facts)).toEqual(['I14']);
     expect(broken([...moved, lookup(12, 13, 'b', 2)], facts)).toEqual(['I14']);

@@ -158,7 +158,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     id: 'I19',
     sentence: 'A state is handed over once, to the very next instance, and is the last word of the one that left it.',
-    checks: [(events) => handoffsOnce(events)],
+    checks: [(events, _ownerships, facts) => handoffsOnce(events, facts)],
     specs: ['test/integration/moves.spec.ts', 'test/integration/ports.spec.ts'],
   },
   {

@@ -2,7 +2,6 @@
  * What this node listens to, and with whom: a topic is announced to the peers with its first listener, and again when
  * its last one has gone. Used by the direct transport.
  */
-import { unattended } from '../../../foreign/gate.js';
 import { Listeners } from '../../../foreign/listeners.js';
 import type { Bundle } from '../../../wire/bundle.js';
 import type { PlainTopics } from './plain.topics.js';
@@ -13,6 +12,8 @@ type Listening = { listeners: Listeners<[bundle: Bundle]>; plain: Promise<() => 
 /** See the file header. */
 export class TopicSubscriptions {
   readonly #topics = new Map<string, Listening>();
+  /** Of topics of which the peers are being told that this node no longer listens. */
+  readonly #ending = new Map<string, Listening>();
 
   constructor(
     private readonly plain: PlainTopics,
@@ -27,9 +28,11 @@ export class TopicSubscriptions {
 
   /** Reads it only where there is a listener. */
   deliver(topic: string, read: () => Bundle): void {
-    const listening = this.#topics.get(topic);
-    if (listening === undefined) return;
-    listening.listeners.tell(read());
+    const [listening, ending] = [this.#topics.get(topic), this.#ending.get(topic)];
+    if (listening === undefined && ending === undefined) return;
+    const bundle = read();
+    listening?.listeners.tell(bundle);
+    ending?.listeners.tell(bundle);
   }
 
   async add(topic: string, listener: (bundle: Bundle) => void): Promise<() => Promise<void>> {
@@ -57,12 +60,15 @@ export class TopicSubscriptions {
     this.#topics.clear();
   }
 
-  async #remove(topic: string, { listeners, plain }: Listening, listener: (bundle: Bundle) => void): Promise<void> {
-    if (!listeners.delete(listener) || listeners.size > 0 || this.#topics.get(topic)?.listeners !== listeners) return;
-    this.#topics.delete(topic);
-    unattended('announcing the topics', this.announce({ remove: [topic] }));
-    await (
-      await plain
-    )();
+  async #remove(topic: string, listening: Listening, listener: (bundle: Bundle) => void): Promise<void> {
+    const { listeners, plain } = listening;
+    const isLast = listeners.size === 1 && listeners.has(listener) && this.#topics.get(topic)?.listeners === listeners;
+    if (isLast) {
+      this.#topics.delete(topic);
+      this.#ending.set(topic, listening);
+      await Promise.all([this.announce({ remove: [topic] }), plain.then((end) => end())]);
+      if (this.#ending.get(topic) === listening) this.#ending.delete(topic);
+    }
+    listeners.delete(listener);
   }
 }
