@@ -3,7 +3,7 @@
  * Made by the runner; underneath `Ticks`.
  */
 import { randomUUID } from 'node:crypto';
-import type { OpenedTicks, OwnedTicks,TickClaim } from '../backend/leases/ticks.js';
+import type { OpenedTicks, OwnedTicks, TickClaim } from '../backend/leases/ticks.js';
 import type { ProcessContext } from '../processes/declaration/process.context.js';
 import { type Clock, pauseFor } from '../time/clock.js';
 import { type JobRecord, readRecord, writeRecord } from './job.record.js';

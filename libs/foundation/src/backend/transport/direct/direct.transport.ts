@@ -18,7 +18,6 @@ import type { Lane } from '../../../wire/lane.js';
 import type { NodeIdentity } from '../../../wire/node.identity.js';
 import type { NodeRecord } from '../../directory/directory.js';
 import type { Passed, Transport } from '../transport.js';
-import { announce } from './announcement.js';
 import { Bodies } from './bodies.js';
 import { LinkManager } from './link.manager.js';
 import { Rejected } from './link/link.end.js';
@@ -30,6 +29,7 @@ import { seal, unseal } from './relay.js';
 import type { Kind } from './stream/frames.js';
 import { SendStream } from './stream/send.stream.js';
 import { applyTopics, decodeBundle, type TopicChange } from './topic.messages.js';
+import { announce } from './topic.news.js';
 import { TopicSubscriptions } from './topic.subscriptions.js';
 
 /** How often a peer without a link is looked at, in milliseconds. */
