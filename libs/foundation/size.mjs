@@ -2,8 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 
-/** What is above needs a reason, and a line in the change that raises it. */
-const BUDGET = { size: 1_000_000, unpackedSize: 5_700_000, entryCount: 1700 };
+/**
+ * What is above needs a reason, and a line in the change that raises it. By 2 % with the pages of faults, service
+ * levels, growth and of other libraries, which were measured for the first time.
+ */
+const BUDGET = { size: 1_020_000, unpackedSize: 5_810_000, entryCount: 1700 };
 
 const folder = resolve(import.meta.dirname, '../../dist/libs/foundation');
 const options = {
