@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { eventually, historyNow } from 'nestjs-foundation/testing';
+import { checkHistory, describeViolations, eventually, historyNow } from 'nestjs-foundation/testing';
 import { TestCluster } from '../../dist/test/support/cluster.js';
 import { msBetween, passed } from '../../dist/test/support/history.time.js';
 import { stallsOf } from '../../dist/test/support/stalls.js';
@@ -45,7 +45,7 @@ try {
   // First of all, because what follows reads the same histories and may fail in the same way.
   keepHistories();
   console.error(error);
-  fail([`It was not whole again: ${error.message}`, ...cluster.violations(keep({}))]);
+  fail([`It was not whole again: ${error.message}`, ...violationsOf({})]);
 } finally {
   actions.cancel();
   await cluster.close();
@@ -71,26 +71,30 @@ async function run() {
   for (const name of ALL_SLOTS) await cluster.owner(name, { timeout: 30_000 });
   const settledAt = await oneView();
   say(`whole again after ${msBetween(healed, settledAt).toFixed(0)} ms`);
-  const violations = cluster.violations(keep({ settledAt }));
+  const violations = violationsOf({ settledAt });
   if (violations.length > 0) fail(violations);
   report(violations);
   return violations;
 }
 
-/** The facts for the checker, which are kept beside the histories, so that these can be checked again. */
-function keep(more) {
+/**
+ * What the checker has to say; its facts are kept beside the histories, so that these can be checked again. The
+ * histories are read once: nodes reach Redis by way of this process, and lose their leases while it reads.
+ */
+function violationsOf(more) {
+  const events = cluster.history();
   const policies = { import: 'transient', 'job-*': 'transient', 'once-*': 'temporary' };
   const { frozen: byUs } = cluster.injuries();
   const isOurs = ({ pid, from, until }) =>
     byUs.some((one) => one.pid === pid && one.from < until && (one.until ?? Infinity) > from);
-  const stalls = stallsOf(cluster.history()).filter((one) => !isOurs(one));
+  const stalls = stallsOf(events).filter((one) => !isOurs(one));
   // A busy machine makes processes stand still; a product that does would show here as well.
   const longest = Math.max(0, ...stalls.map(({ from, until }) => msBetween(from, until)));
   say(`${stalls.length} times a process stood still by itself, ${longest.toFixed(0)} ms at the longest`);
   const frozen = [...byUs, ...stalls];
-  const facts = { policies, leaseTtlMs: LONGEST_LEASE_MS, frozen, ...more };
-  writeFileSync(join(cluster.folder, 'facts.json'), JSON.stringify(cluster.facts(facts), undefined, 2));
-  return facts;
+  const facts = cluster.facts({ policies, leaseTtlMs: LONGEST_LEASE_MS, frozen, ...more });
+  writeFileSync(join(cluster.folder, 'facts.json'), JSON.stringify(facts, undefined, 2));
+  return describeViolations(checkHistory(events, facts), events);
 }
 
 /**

@@ -51,13 +51,13 @@ describe('a command to Redis', () => {
     ]);
   });
 
-  it.each<[string[], RegExp]>([
-    [['-NOAUTH Authentication required.\r\n'], /^NOAUTH/],
-    [['HTTP/1.1 400 Bad Request\r\n\r\n'], /no reply of Redis/],
-    [[], /closed the connection/],
-    [['$5\r\nab'], /did not answer in 100 ms/],
-  ])('rejects with what came instead: %j', async (pieces, says) => {
-    await expect(sendCommand({ port: await answering(...pieces) }, ['PING'], 100)).rejects.toThrow(says);
+  it.each<[string[], RegExp, number]>([
+    [['-NOAUTH Authentication required.\r\n'], /^NOAUTH/, 10_000],
+    [['HTTP/1.1 400 Bad Request\r\n\r\n'], /no reply of Redis/, 10_000],
+    [[], /closed the connection/, 10_000],
+    [['$5\r\nab'], /did not answer in 100 ms/, 100],
+  ])('rejects with what came instead: %j', async (pieces, says, timeout) => {
+    await expect(sendCommand({ port: await answering(...pieces) }, ['PING'], timeout)).rejects.toThrow(says);
   });
 
   it('is shown as redis-cli shows it', () => {
