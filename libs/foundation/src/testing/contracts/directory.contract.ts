@@ -123,7 +123,7 @@ export function directoryContract(
 
     between('says to who has an earlier version no less than what has changed since', async ([node]) => {
       const { directory } = node;
-      const others = ['x1', 'x2', 'x3'].map((own) => ({ directory, name: own, bootId: `boot ${own}` }));
+      const others = ['x1', 'x2', 'x3'].map((own) => ({ directory, name: own, bootId: `boot-${own}` }));
       const record = await join(node);
       let { version } = await directory.view();
       const change = async (work: () => Promise<unknown>, names: readonly string[]) => {
@@ -139,7 +139,7 @@ export function directoryContract(
         version = whole.version;
       };
       await change(() => Promise.all(others.map((other) => join(other))), ['x1', 'x2', 'x3']);
-      await change(() => directory.leave('x2', 'boot x2'), ['x2']);
+      await change(() => directory.leave('x2', 'boot-x2'), ['x2']);
       await change(
         () => directory.beat(node.name, node.bootId, { record: { ...record, state: 'draining' }, changed: true }),
         [node.name],
