@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FoundationModule, ServiceMesh } from 'nestjs-foundation';
+import { abreast, answer } from './answering.mjs';
 import { median } from './figures.mjs';
 import { sharedNow } from './machine.mjs';
 
@@ -34,18 +35,12 @@ const commands = {
     globalThis.gc();
     return process.memoryUsage().heapUsed;
   },
-  register: async ({ count }) => {
-    for (let from = 0; from < count; from += ABREAST) {
-      const some = Array.from({ length: Math.min(ABREAST, count - from) }, (_, index) => from + index);
-      await Promise.all(
-        some.map((index) => {
-          const group = Math.floor(index / ALIKE);
-          const metadata = { region: `r${group}`, tier: index % 3, owner: `team-${index % 7}` };
-          return mesh.registerService(`service-${group}`, {}, [`can-${group}`, 'all'], metadata);
-        }),
-      );
-    }
-  },
+  register: ({ count }) =>
+    abreast(count, ABREAST, (index) => {
+      const group = Math.floor(index / ALIKE);
+      const metadata = { region: `r${group}`, tier: index % 3, owner: `team-${index % 7}` };
+      return mesh.registerService(`service-${group}`, {}, [`can-${group}`, 'all'], metadata);
+    }),
   until: async ({ count }) => {
     while ((await mesh.discoverServices()).length < count) await delay(20);
   },
@@ -71,16 +66,7 @@ const commands = {
   },
 };
 
-process.on('disconnect', () => process.exit());
-process.on('message', ({ id, command, options: given }) => {
-  Promise.resolve()
-    .then(() => commands[command](given))
-    .then(
-      (result) => process.send({ id, result }),
-      (error) => process.send({ id, error: error.stack }),
-    );
-});
-process.send({ id: 0 });
+answer(commands);
 
 /** The median of batches, in microseconds a lookup. The first ones warm up. */
 async function measure(criteriaOf) {

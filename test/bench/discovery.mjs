@@ -1,14 +1,12 @@
 // Discovery: what a lookup costs with few and with many services, what a service costs every node in memory, and how
 // fast the others learn that one came or that its node was killed. Children of their own; no peers, who have nothing
 // like it.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { startRedis } from '../../dist/test/support/redis-server.js';
+import { startAsked } from './asked.mjs';
 import { latency, median } from './figures.mjs';
 import { describeMachine, sharedNow } from './machine.mjs';
+import { saveSamples } from './samples.mjs';
 
 const CHILD = join(import.meta.dirname, 'discovery.child.mjs');
 /** With fewer, what else is on the heap is more than they are. */
@@ -91,42 +89,11 @@ ${lookups.map((of) => `| ${[of.size, of.name, of.capability, of.scan, of.size < 
 | --- | ---: | ---: | ---: | ---: |
 | a registration, ms | ${arrival.n} | ${[arrival.p50, arrival.p99, arrival.max].map(number).join(' | ')} |
 | SIGKILL of a node, s | ${seconds.length} | ${number(median(seconds))} | – | ${number(Math.max(...seconds))} |`);
-  const at = new Date().toISOString();
-  const file = resolve(out ?? join(tmpdir(), `foundation-bench-discovery-${at.replaceAll(/[:.]/g, '-')}.json`));
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ scenario: 'discovery', at, ...figures }, undefined, 2)}\n`);
-  console.error(`\nEvery sample: ${file}`);
+  saveSamples('discovery', figures, out);
 }
 
 async function node(role, redis) {
-  const child = fork(CHILD, [JSON.stringify({ role, redis })], {
-    stdio: ['ignore', 2, 2, 'ipc'],
-    execArgv: ['--expose-gc'],
-    env: { ...process.env, NO_COLOR: '1', NODE_ENV: 'production' },
-  });
-  const pending = new Map();
-  let lastId = 0;
-  const exited = once(child, 'exit').then(([code, signal]) => {
-    const error = new Error(`${role} ended with ${signal ?? code}`);
-    for (const { reject } of pending.values()) reject(error);
-    return error;
-  });
-  const ready = new Promise((resolve_) => {
-    child.on('message', ({ id, result, error }) => {
-      if (id === 0) return resolve_();
-      const { resolve: yes, reject: no } = pending.get(id);
-      pending.delete(id);
-      return error === undefined ? yes(result) : no(new Error(`${role}: ${error}`));
-    });
-  });
-  const failed = await Promise.race([ready, exited]);
-  if (failed) throw failed;
-  const ask = (command, options = {}) =>
-    new Promise((yes, no) => {
-      const id = ++lastId;
-      pending.set(id, { resolve: yes, reject: no });
-      child.send({ id, command, options });
-    });
+  const { child, exited, ask } = await startAsked(CHILD, { role, redis }, { execArgv: ['--expose-gc'], name: role });
   const close = async () => {
     await ask('close');
     await exited;

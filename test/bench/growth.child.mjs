@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Channels, FoundationModule, Membership, ProcessManager, ServiceMesh, Singleton } from 'nestjs-foundation';
+import { abreast, answer } from './answering.mjs';
 import { sharedNow } from './machine.mjs';
 import { payloads } from './payloads.mjs';
 
@@ -44,14 +45,16 @@ const commands = {
   },
   async register({ from, services }) {
     const mesh = apps[0].get(ServiceMesh);
-    await abreast(services, (index) =>
+    await abreast(services, ABREAST, (index) =>
       mesh.registerService(`service-${from + index}`, {}, ['can'], { tier: index % 3 }),
     );
   },
   services: async () => (await apps[0].get(ServiceMesh).discoverServices()).length,
   async subscribe({ nodes, topics }) {
     for (const app of apps.slice(0, nodes))
-      await abreast(topics.length, (index) => app.get(Channels).subscribe(topics[index], () => void (received += 1)));
+      await abreast(topics.length, ABREAST, (index) =>
+        app.get(Channels).subscribe(topics[index], () => void (received += 1)),
+      );
   },
   async broadcast({ topics, rate, seconds }) {
     const [channels, pool, began] = [apps[0].get(Channels), payloads(100), sharedNow()];
@@ -90,18 +93,4 @@ async function start(index) {
   apps[index] = app.enableShutdownHooks();
 }
 
-async function abreast(all, work) {
-  for (let from = 0; from < all; from += ABREAST)
-    await Promise.all(Array.from({ length: Math.min(ABREAST, all - from) }, (_, index) => work(from + index)));
-}
-
-process.on('disconnect', () => process.exit());
-process.on('message', ({ id, command, options: given }) => {
-  Promise.resolve()
-    .then(() => commands[command](given ?? {}))
-    .then(
-      (result) => process.send({ id, result }),
-      (error) => process.send({ id, error: error.stack }),
-    );
-});
-process.send({ id: 0 });
+answer(commands);

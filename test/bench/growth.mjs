@@ -1,7 +1,6 @@
 // How the cost grows with nodes, singletons, services, and channels × subscribers: npm run bench -- growth --report
 // What each costs Redis comes from its own counters; many nodes share a process, so that a machine has room for them.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from 'nestjs-foundation/testing';
@@ -11,6 +10,7 @@ import { median } from './figures.mjs';
 import { growthPage, plotsOf } from './growth.page.mjs';
 import { cpuOf, machineCpu, othersNow, sharedNow } from './machine.mjs';
 import { aboutRun, writePage } from './pages.mjs';
+import { saveSamples } from './samples.mjs';
 
 const CHILD = join(import.meta.dirname, 'growth.child.mjs');
 const PAGE = resolve(import.meta.dirname, '../../docs/guarantees/growth.md');
@@ -40,11 +40,7 @@ export async function run(values) {
   document.about = await aboutRun(minutes, others);
   const text = growthPage(document);
   console.log(text);
-  const at = new Date().toISOString();
-  const out = resolve(values.out ?? join(tmpdir(), `foundation-bench-growth-${at.replaceAll(/[:.]/g, '-')}.json`));
-  mkdirSync(dirname(out), { recursive: true });
-  writeFileSync(out, `${JSON.stringify({ scenario: 'growth', at, ...document }, undefined, 2)}\n`);
-  console.error(`\nAll of it: ${out}`);
+  saveSamples('growth', document, values.out);
   if (!values.report) return;
   const page = values.page ?? PAGE;
   const images = values.page === undefined ? IMAGES : join(dirname(resolve(page)), '../images');

@@ -2,14 +2,13 @@
 // application without Foundation rest side by side. With `--against FOLDER`, another built checkout takes part as well.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { startRedis } from '../../dist/test/support/redis-server.js';
 import { median } from './figures.mjs';
 import { describeMachine, machineCpu, rssOf } from './machine.mjs';
+import { saveSamples } from './samples.mjs';
 
 const CHILD = join(import.meta.dirname, 'idle.child.mjs');
 const NODES = 3;
@@ -180,14 +179,7 @@ ${rows.map((row) => `| ${cells(row)} |`).join('\n')}`);
       );
     if (trace) console.log(`\n### Timers of a node, per second: ${transport}, ${title}\n\n${list(timers)}`);
   }
-  const at = new Date().toISOString();
-  const file = resolve(out ?? join(tmpdir(), `foundation-bench-idle-${at.replaceAll(/[:.]/g, '-')}.json`));
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(
-    file,
-    `${JSON.stringify({ scenario: 'idle', at, machine: describeMachine(), ...figures }, undefined, 2)}\n`,
-  );
-  console.error(`\nEvery sample: ${file}`);
+  saveSamples('idle', { machine: describeMachine(), ...figures }, out);
 }
 
 async function start(what) {

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Channels, FoundationModule, Membership, ServiceMesh } from 'nestjs-foundation';
+import { abreast, answer } from './answering.mjs';
 import { sharedNow } from './machine.mjs';
 import { payloads } from './payloads.mjs';
 
@@ -30,7 +31,7 @@ const commands = {
   },
   members: ({ count }) => app.get(Membership).whenReady({ minNodes: count, timeout: 120_000 }),
   register: ({ count, prefix = 'service' }) =>
-    abreast(count, (index) => mesh.registerService(`${prefix}-${index}`, {}, ['can'], { tier: index % 3 })),
+    abreast(count, ABREAST, (index) => mesh.registerService(`${prefix}-${index}`, {}, ['can'], { tier: index % 3 })),
   async services({ count }) {
     while ((await mesh.discoverServices()).length < count) await delay(20);
   },
@@ -43,7 +44,9 @@ const commands = {
     return sharedNow() - began;
   },
   subscribe: ({ name, count = 1, each = 1 }) =>
-    abreast(count * each, (index) => channels.subscribe(name ?? `topic-${index % count}`, () => void (received += 1))),
+    abreast(count * each, ABREAST, (index) =>
+      channels.subscribe(name ?? `topic-${index % count}`, () => void (received += 1)),
+    ),
   /** `rate` messages a second, to `count` channels in turn. */
   async broadcast({ name, count = 1, rate, seconds, size = 100 }) {
     const pool = payloads(size);
@@ -63,18 +66,4 @@ const commands = {
   },
 };
 
-async function abreast(count, work) {
-  for (let from = 0; from < count; from += ABREAST)
-    await Promise.all(Array.from({ length: Math.min(ABREAST, count - from) }, (_, index) => work(from + index)));
-}
-
-process.on('disconnect', () => process.exit());
-process.on('message', ({ id, command, options: given }) => {
-  Promise.resolve()
-    .then(() => commands[command](given ?? {}))
-    .then(
-      (result) => process.send({ id, result }),
-      (error) => process.send({ id, error: error.stack }),
-    );
-});
-process.send({ id: 0 });
+answer(commands);

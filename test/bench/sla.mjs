@@ -1,8 +1,6 @@
 // Every limit of the seed's tables beside what a run reaches: npm run bench -- sla --report. Ends with 1 only beyond a
 // limit of the seed, or where a row could not be measured.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startRedis } from '../../dist/test/support/redis-server.js';
 import { form } from '../chaos/forming.mjs';
@@ -11,6 +9,7 @@ import { median, spread } from './figures.mjs';
 import { othersNow } from './machine.mjs';
 import { aboutRun, writePage } from './pages.mjs';
 import { programOf, run as runScenario } from './run.mjs';
+import { saveSamples } from './samples.mjs';
 import { figuresOf, isBeyond, judged, servicePage } from './service.levels.mjs';
 import { idle } from './whole.mjs';
 
@@ -47,11 +46,7 @@ export async function run(values) {
   const document = { rows, missing, quick: values.quick === true, command, about: await aboutRun(minutes, others) };
   const text = servicePage(document);
   console.log(text);
-  const at = new Date().toISOString();
-  const out = resolve(values.out ?? join(tmpdir(), `foundation-bench-sla-${at.replaceAll(/[:.]/g, '-')}.json`));
-  mkdirSync(dirname(out), { recursive: true });
-  writeFileSync(out, `${JSON.stringify({ scenario: 'sla', at, ...document }, undefined, 2)}\n`);
-  console.error(`\nAll of it: ${out}`);
+  saveSamples('sla', document, values.out);
   if (values.report) await writePage(text, values.page ?? PAGE);
   // Who asks for some of it misses the others on purpose.
   const held = values.phases === undefined ? rows : rows.filter(({ why }) => why === undefined);

@@ -1,5 +1,6 @@
 // A node of moleculer or of Foundation with many services, or one that looks them up, for takeover.lookups.mjs.
 import { setTimeout as delay } from 'node:timers/promises';
+import { answer } from './answering.mjs';
 import { median } from './figures.mjs';
 import { sharedNow } from './machine.mjs';
 
@@ -67,13 +68,4 @@ const commands = {
   },
 };
 
-process.on('disconnect', () => process.exit());
-process.on('message', ({ id, command, options }) => {
-  Promise.resolve()
-    .then(() => commands[command](options))
-    .then(
-      (result) => process.send({ id, result }),
-      (error) => process.send({ id, error: error.stack }),
-    );
-});
-process.send({ id: 0 });
+answer(commands);

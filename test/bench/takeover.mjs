@@ -1,14 +1,14 @@
 // From kill -9 to running again, against what people use instead, in one run; and lookups of services against
 // moleculer: npm run bench -- peers --report
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startRedis } from '../../dist/test/support/redis-server.js';
 import { startAsked } from './asked.mjs';
 import { machineCpu, othersNow, sharedNow } from './machine.mjs';
 import { installed } from './packages.mjs';
 import { aboutRun, writePage } from './pages.mjs';
+import { saveSamples } from './samples.mjs';
 import { lookups } from './takeover.lookups.mjs';
 import { SYSTEMS, takeoverPage } from './takeover.systems.mjs';
 
@@ -71,11 +71,7 @@ export async function run(values) {
     };
     const text = takeoverPage(document);
     console.log(text);
-    const at = new Date().toISOString();
-    const out = resolve(values.out ?? join(tmpdir(), `foundation-bench-peers-${at.replaceAll(/[:.]/g, '-')}.json`));
-    mkdirSync(dirname(out), { recursive: true });
-    writeFileSync(out, `${JSON.stringify({ scenario: 'peers', at, ...document }, undefined, 2)}\n`);
-    console.error(`\nEvery sample: ${out}`);
+    saveSamples('peers', document, values.out);
     if (values.report) await writePage(text, values.page ?? PAGE);
   } finally {
     await Promise.all(pairs.map((pair) => pair.close()));

@@ -1,5 +1,5 @@
 // The Lua of the leases by itself, on a real Redis: each script is run as it stands, and what it left is read.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import {
   fencedSetScript,
@@ -21,7 +21,7 @@ import { ownersScript, standingScript } from '../../../libs/foundation/src/backe
 import { GRACE } from '../../../libs/foundation/src/backend/redis/incarnation.script.js';
 import { Script } from '../../../libs/foundation/src/backend/redis/lua.script.js';
 import { keysOf } from '../../../libs/foundation/src/wire/keys.js';
-import { type RedisServer, startRedis } from '../../support/redis-server.js';
+import { hints, onRedisOfScripts } from './scripts.ground.js';
 
 const keys = keysOf('app');
 const LONGEST = `${keys.incarnation}:longest`;
@@ -34,29 +34,12 @@ const HOUR_MS = 3_600_000;
 const SLACK_MS = 5000;
 const WAIT = 30_000;
 
-let server: RedisServer;
 let redis: Redis;
 /** The clock of Redis at the beginning of a test, in milliseconds. */
 let began: number;
-let published: string[][] = [];
-let ends = 0;
-let subscriber: Redis;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.adminUrl);
-  subscriber = new Redis(server.adminUrl);
-  subscriber.on('message', (topic: string, text: string) => published.push([topic, text]));
-  await subscriber.subscribe('hints', 'end');
-});
-afterAll(async () => {
-  await Promise.all([redis.quit(), subscriber.quit()]);
-  await server.stop();
-});
+onRedisOfScripts((ready) => (redis = ready));
 beforeEach(async () => {
-  await heardAll();
-  published = [];
-  await redis.flushall();
   began = await now();
   await bornAgo(HOUR_MS);
 });
@@ -71,17 +54,6 @@ async function runId(): Promise<string> {
 /** This life of Redis was first seen so long ago. */
 async function bornAgo(ms: number): Promise<void> {
   await redis.set(keys.incarnation, `${await runId()} ${(await now()) - ms}`);
-}
-/** Nothing that was published before is still on its way. */
-async function heardAll(): Promise<void> {
-  const end = String((ends += 1));
-  await redis.publish('end', end);
-  while (!published.some(([topic, text]) => topic === 'end' && text === end)) await redis.ping();
-}
-/** All hints that were published until now. */
-async function hints(): Promise<string[]> {
-  await heardAll();
-  return published.filter(([topic]) => topic === 'hints').map(([, text]) => text!);
 }
 const life = async (key: string): Promise<string> => {
   const ttl = await redis.pttl(key);

@@ -1,5 +1,5 @@
 // The Lua of the tables by itself, on a real Redis: each script is run as it stands, and what it left is read.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import {
   putScript,
@@ -8,7 +8,7 @@ import {
   restoreScript,
   sinceScript,
 } from '../../../libs/foundation/src/backend/tables/table.scripts.js';
-import { type RedisServer, startRedis } from '../../support/redis-server.js';
+import { hints, onRedisOfScripts } from './scripts.ground.js';
 
 const [ROWS, VERSIONS, MARKS, HEAD] = ['{app}:rows', '{app}:versions', '{app}:marks', '{app}:head'] as const;
 const HINT = '{"t":"table"';
@@ -16,49 +16,23 @@ const HOUR_US = 3_600_000_000;
 /** By how much a busy machine may be late here. */
 const SLACK_US = 5_000_000;
 
-let server: RedisServer;
 let redis: Redis;
-let subscriber: Redis;
-let published: string[][] = [];
-let ends = 0;
 /** The clock of Redis at the beginning of a test, in microseconds. */
 let began: number;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.adminUrl);
-  subscriber = new Redis(server.adminUrl);
-  subscriber.on('message', (topic: string, text: string) => published.push([topic, text]));
-  await subscriber.subscribe('hints', 'end');
-});
-afterAll(async () => {
-  await Promise.all([redis.quit(), subscriber.quit()]);
-  await server.stop();
-});
+onRedisOfScripts((ready) => (redis = ready));
 beforeEach(async () => {
-  await heardAll();
-  published = [];
-  await redis.flushall();
   const [seconds, micros] = (await redis.time()).map(Number) as [number, number];
   began = seconds * 1_000_000 + micros;
 });
 
-/** Nothing that was published before is still on its way. */
-async function heardAll(): Promise<void> {
-  const end = String((ends += 1));
-  await redis.publish('end', end);
-  while (!published.some(([topic, text]) => topic === 'end' && text === end)) await redis.ping();
-}
 /** The versions that were hinted until now. */
 async function hinted(): Promise<number[]> {
-  await heardAll();
-  return published
-    .filter(([topic]) => topic === 'hints')
-    .map(([, text]) => {
-      const { t, version } = JSON.parse(text!) as { t: string; version: number };
-      expect(t).toBe('table');
-      return version;
-    });
+  return (await hints()).map((text) => {
+    const { t, version } = JSON.parse(text) as { t: string; version: number };
+    expect(t).toBe('table');
+    return version;
+  });
 }
 const versions = (): Promise<string[]> => redis.zrange(VERSIONS, '0', '-1', 'WITHSCORES');
 const marks = (): Promise<string[]> => redis.zrange(MARKS, '0', '-1');

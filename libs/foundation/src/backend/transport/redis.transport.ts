@@ -15,6 +15,7 @@ import { within } from '../../time/timeout.js';
 import { type WakeUp, wakeUps } from '../../time/wake.ups.js';
 import { asText, type Bundle } from '../../wire/bundle.js';
 import { PACKED_VERSION } from '../../wire/packed.format.js';
+import { EndingTopics } from './ending.topics.js';
 import type { Transport } from './transport.js';
 
 type Listener = (bundle: Bundle) => void;
@@ -56,8 +57,7 @@ export interface RedisTransportParts {
 export class RedisTransport implements Transport {
   readonly packs = true;
   readonly #topics = new Map<string, Listeners<[bundle: Bundle]>>();
-  /** Of topics whose subscription Redis is ending. */
-  readonly #ending = new Map<string, Listeners<[bundle: Bundle]>>();
+  readonly #ending = new EndingTopics();
   readonly #interrupted = new Listeners<[]>('a listener to interruptions');
   readonly #log = new ThrottledLog();
   readonly #watchdog: Pick<WakeUp, 'cancel'>;
@@ -122,11 +122,10 @@ export class RedisTransport implements Transport {
   async #unsubscribe(topic: string, listeners: Listeners<[bundle: Bundle]>): Promise<void> {
     this.#topics.delete(topic);
     if (this.parts.subscriber.status !== 'ready') return;
-    this.#ending.set(topic, listeners);
     // A topic that Redis did not unsubscribe is delivered to no listener after that, and not subscribed again with the
     // next connection.
-    await within(SUBSCRIBE_MS, this.parts.subscriber.unsubscribe(topic), 'late').catch(() => undefined);
-    if (this.#ending.get(topic) === listeners) this.#ending.delete(topic);
+    const confirmed = within(SUBSCRIBE_MS, this.parts.subscriber.unsubscribe(topic), 'late').catch(() => undefined);
+    await this.#ending.until(confirmed, topic, listeners);
   }
 
   onInterrupted(listener: () => void): () => void {

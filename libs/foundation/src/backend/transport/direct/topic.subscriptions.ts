@@ -4,6 +4,7 @@
  */
 import { Listeners } from '../../../foreign/listeners.js';
 import type { Bundle } from '../../../wire/bundle.js';
+import { EndingTopics } from '../ending.topics.js';
 import type { PlainTopics } from './plain.topics.js';
 import { encodeTopics, type TopicChange } from './topic.messages.js';
 
@@ -12,8 +13,7 @@ type Listening = { listeners: Listeners<[bundle: Bundle]>; plain: Promise<() => 
 /** See the file header. */
 export class TopicSubscriptions {
   readonly #topics = new Map<string, Listening>();
-  /** Of topics of which the peers are being told that this node no longer listens. */
-  readonly #ending = new Map<string, Listening>();
+  readonly #ending = new EndingTopics();
 
   constructor(
     private readonly plain: PlainTopics,
@@ -32,7 +32,7 @@ export class TopicSubscriptions {
     if (listening === undefined && ending === undefined) return;
     const bundle = read();
     listening?.listeners.tell(bundle);
-    ending?.listeners.tell(bundle);
+    ending?.tell(bundle);
   }
 
   async add(topic: string, listener: (bundle: Bundle) => void): Promise<() => Promise<void>> {
@@ -60,14 +60,12 @@ export class TopicSubscriptions {
     this.#topics.clear();
   }
 
-  async #remove(topic: string, listening: Listening, listener: (bundle: Bundle) => void): Promise<void> {
-    const { listeners, plain } = listening;
+  async #remove(topic: string, { listeners, plain }: Listening, listener: (bundle: Bundle) => void): Promise<void> {
     const isLast = listeners.size === 1 && listeners.has(listener) && this.#topics.get(topic)?.listeners === listeners;
     if (isLast) {
       this.#topics.delete(topic);
-      this.#ending.set(topic, listening);
-      await Promise.all([this.announce({ remove: [topic] }), plain.then((end) => end())]);
-      if (this.#ending.get(topic) === listening) this.#ending.delete(topic);
+      const confirmed = Promise.all([this.announce({ remove: [topic] }), plain.then((end) => end())]);
+      await this.#ending.until(confirmed, topic, listeners);
     }
     listeners.delete(listener);
   }
