@@ -100,11 +100,12 @@ function violationsOf(more) {
 /**
  * I8: until every node has the same version of the view, and still has it at the next look: it says so a little later.
  */
+/** Returns when that was asked: a view that changes while they answer is one of after that. */
 async function oneView() {
-  let seen;
-  let last;
+  let [seen, last, askedAt] = [];
   await eventually(
     async () => {
+      askedAt = historyNow();
       seen = await Promise.all(cluster.answering().map((node) => node.ask('state')));
       const versions = [...new Set(seen.map(({ version }) => version))];
       const isOne = seen.length === NODES.length && versions.length === 1;
@@ -114,7 +115,7 @@ async function oneView() {
     },
     { timeout: 20_000, every: 100, what: 'One view everywhere', lastSeen: () => seen },
   );
-  return historyNow();
+  return askedAt;
 }
 
 function say(what) {

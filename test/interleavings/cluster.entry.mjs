@@ -228,17 +228,19 @@ export async function run({ nodes: names, slots = SLOTS, plan, report, ...option
     // A lease that was lost at the very end is another node's by then.
     await passed(healed, LAST_LEASE_MS);
     for (const name of allSlots) await cluster.owner(name, { timeout: 30_000 });
-    await oneView(cluster, names);
-    return { violations: check({ settledAt: historyNow() }), lines: cluster.lines };
+    const settledAt = await oneView(cluster, names);
+    return { violations: check({ settledAt }), lines: cluster.lines };
   } catch (error) {
     return { violations: [`It was not whole again: ${error.message}`, ...check({})], lines: cluster.lines };
   }
 }
 
+/** Returns when that was asked: a view that changes while they answer is one of after that. */
 async function oneView(cluster, names) {
-  let [seen, last] = [];
+  let [seen, last, askedAt] = [];
   await eventually(
     async () => {
+      askedAt = historyNow();
       seen = await Promise.all(cluster.answering().map((node) => node.ask('state')));
       const versions = [...new Set(seen.map(({ version }) => version))];
       const isOne = seen.length === names.length && versions.length === 1;
@@ -248,4 +250,5 @@ async function oneView(cluster, names) {
     },
     { timeout: 20_000, every: 100, what: 'One view everywhere', lastSeen: () => seen },
   );
+  return askedAt;
 }

@@ -139,9 +139,11 @@ export class Ground {
     const began = historyNow();
     await cluster.members(this.nodes, WHOLE_MS);
     for (const name of this.wanted) await cluster.owner(name, { timeout: WHOLE_MS });
-    let last;
+    let [last, askedAt] = [];
     await eventually(
       async () => {
+        // A view that changes while they answer is one of after that.
+        askedAt = historyNow();
         const states = await Promise.all(cluster.answering().map((node) => node.ask('state')));
         const [version, ...more] = new Set(states.map((state) => state.version));
         const isStill = more.length === 0 && version === last;
@@ -150,7 +152,7 @@ export class Ground {
       },
       { timeout: WHOLE_MS, every: 100, what: 'One view everywhere', lastSeen: () => last },
     );
-    this.#settledAt = historyNow();
+    this.#settledAt = askedAt;
     // An owner that lasted until now has withstood what was done before; what a busy machine does to it later is no
     // consequence of that.
     cluster.noteFault('all was well', this.wanted, WITHIN_MS, this.#settledAt);

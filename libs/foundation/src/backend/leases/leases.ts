@@ -11,7 +11,7 @@ export interface Lease {
    * is held (reclaimed after data loss), so read it again for each effect.
    */
   readonly epoch: number;
-  /** The node that owned the name before, where that is known; only for the log. */
+  /** The node that owned the name before, where that is known: a hint, by which nothing is owned. */
   before?: string | undefined;
   /**
    * The epoch of the owner before, another node, where that neither started what it owned nor gave the name back: it

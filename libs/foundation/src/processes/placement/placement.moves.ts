@@ -97,13 +97,23 @@ export function refusalOf(
   return idler === undefined ? undefined : `${idler.name} owns fewer`;
 }
 
+/** What a node knows of a process that it has just won. */
+export interface Taken {
+  self: string;
+  /** The owner before, where it is known. */
+  before: string | undefined;
+  /** How long ago the row was written. */
+  ageMs: number;
+}
+
 /**
  * True while a process that was just moved must be left to its target: a node whose copy of the table is older than the
- * move wins the lease with an old rank, and being first would undo the move.
+ * move wins the lease with an old rank, and being first would undo the move. A target that had it already has lost it,
+ * and may be dead: waiting until the view says so would make its failover as slow as that of a node.
  */
-export function givesWay(subject: Placeable, members: readonly Member[], self: string, ageMs: number): boolean {
+export function givesWay(subject: Placeable, members: readonly Member[], { self, before, ageMs }: Taken): boolean {
   const { prefer } = subject;
-  if (prefer === undefined || prefer === self || prefer === subject.avoid) return false;
+  if (prefer === undefined || prefer === self || prefer === subject.avoid || prefer === before) return false;
   // A version of the future is one from before the clock of Redis was set back.
   if (Math.abs(ageMs) > GIVE_WAY_MS) return false;
   const target = members.find(({ name }) => name === prefer);

@@ -584,13 +584,19 @@ describe('moves', () => {
 
 describe('givesWay', () => {
   const moved = feed({ prefer: 'b' });
-  const ask = (subject: Placeable, members: Member[], ageMs = 100) => givesWay(subject, members, 'a', ageMs);
+  const ask = (subject: Placeable, members: Member[], ageMs = 100, before?: string) =>
+    givesWay(subject, members, { self: 'a', before, ageMs });
 
   it('leaves what was just moved to its target', () => {
     expect(ask(moved, [member('a'), member('b')])).toBe(true);
-    expect(givesWay(moved, [member('a'), member('b')], 'b', 100)).toBe(false);
+    expect(givesWay(moved, [member('a'), member('b')], { self: 'b', before: 'a', ageMs: 100 })).toBe(false);
     expect(ask(feed(), [member('a'), member('b')])).toBe(false);
     expect([3000, -3000].map((ageMs) => ask(moved, [member('a'), member('b')], ageMs))).toEqual([true, true]);
+  });
+
+  it('does not wait for a target that had it and lost it, though all still see it up', () => {
+    expect(ask(moved, [member('a'), member('b')], 100, 'b')).toBe(false);
+    expect(ask(moved, [member('a'), member('b')], 100, 'c')).toBe(true);
   });
 
   it('leaves it to a target that is said to be full: room may have been made there since', () => {

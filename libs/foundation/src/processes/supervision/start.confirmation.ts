@@ -36,7 +36,7 @@ export class StartConfirmation {
   }
 
   /** Whether it is still what the lease was won for, by what is known now. */
-  #mayStart(seen: VersionedEntry, { firstEpoch }: Instance): boolean {
+  #mayStart(seen: VersionedEntry, { firstEpoch, lease }: Instance): boolean {
     const { table, placement, membership } = this.parts;
     const entry = table.get(seen.name);
     if (entry === undefined || !placement.mayRun(entry) || !sameSpec(entry, seen)) return false;
@@ -44,7 +44,8 @@ export class StartConfirmation {
     // run.
     if (firstEpoch <= entry.after) return false;
     const ageMs = membership.clusterNow() - entry.version / 1000;
-    if (!givesWay(entry, membership.members(), membership.self.name, ageMs)) return true;
+    const taken = { self: membership.self.name, before: lease.before, ageMs };
+    if (!givesWay(entry, membership.members(), taken)) return true;
     this.parts.givesWay(entry.name);
     return false;
   }
