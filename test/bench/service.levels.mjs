@@ -211,8 +211,8 @@ share five processes. The limit of the p99 is held against the worst of the runs
 the growth of the heap after a collection, of 1000 services and 200 channels.`,
   [CPU]: `Idle is what a node adds to the same Nest application without Foundation. Messages are the CPU of sender and receiver at 1000 messages of 1 kB a
 second, less that of the same with bare ioredis. A member that others join is measured from the first of them to the last.`,
-  [NETWORK]: `By the counters of Redis. A message is what its sender writes. The heartbeats are all that idle nodes read and write, in both directions,
-divided by the pairs of nodes. A lookup is what 10,000 of them among 1000 services added to an idle cluster.`,
+  [NETWORK]: `By the counters of Redis. A message is what its sender writes. Heartbeats are what idle nodes send to say that they live, and all that idle
+nodes are answered, divided by the pairs of nodes. A lookup is what 10,000 of them among 1000 services added to an idle cluster.`,
 };
 
 /** All processes of a peer, as % of a core. */

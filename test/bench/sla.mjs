@@ -2,6 +2,7 @@
 // limit of the seed, or where a row could not be measured.
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { startRedis } from '../../dist/test/support/redis-server.js';
 import { form } from '../chaos/forming.mjs';
 import { difference, startAsked, trafficOf } from './asked.mjs';
@@ -154,10 +155,12 @@ async function bytes(quick) {
     await form({ redis, appName: 'heartbeats', total: 20, processes: 4 }, async () => {
       await delay(quick ? 1000 : 5000);
       const passed = await trafficIn(redis, () => delay(seconds * 1000));
+      const beats = await beatsIn(redis, seconds);
+      const [all, ours] = [passed.in + passed.out, beats.bytes + passed.out];
       figures['bytes-heartbeat'] = {
-        figure: (passed.in + passed.out) / seconds / pairs,
-        n: pairs,
-        note: `${Math.round((passed.in + passed.out) / seconds / 20)} B a second and node, ${precise1(passed.commands / seconds / 20)} commands`,
+        figure: ours / seconds / pairs,
+        n: beats.count,
+        note: `${Math.round(ours / seconds / 20)} B a second and node; ${Math.round(all / seconds / 20)} B with everything else that a node does at rest, in ${precise1(passed.commands / seconds / 20)} commands`,
       };
     });
   });
@@ -215,6 +218,22 @@ async function trafficIn(redis, work) {
   const before = await trafficOf(redis);
   await work();
   return difference(await trafficOf(redis), before);
+}
+
+/** The heartbeats of all nodes as they are on the wire, by MONITOR. */
+async function beatsIn(redis, seconds) {
+  const client = new Redis(redis.adminUrl, { retryStrategy: () => null });
+  const monitor = await client.monitor();
+  const beats = { bytes: 0, count: 0 };
+  monitor.on('monitor', (_time, words, source) => {
+    if (source === 'lua' || !/^evalsha$/i.test(words[0]) || !words[3].endsWith(':nodes')) return;
+    beats.bytes += [`*${words.length}`, ...words.map((word) => `$${word.length}\r\n${word}`), ''].join('\r\n').length;
+    beats.count += 1;
+  });
+  await delay(seconds * 1000);
+  monitor.disconnect();
+  client.disconnect();
+  return beats;
 }
 
 /** What a start or a burst leaves on the heap is collected only when its timers are over. */
