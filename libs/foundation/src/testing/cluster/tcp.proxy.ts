@@ -146,9 +146,16 @@ interface LinkParts {
   named: (role: string) => void;
 }
 
+/** What has not passed yet, and from when on it may. */
+interface Held {
+  chunk: Buffer;
+  dueAt: number;
+}
+
 class Link {
-  readonly #held: Record<Direction, Buffer[]> = { request: [], reply: [] };
-  readonly #timers = new Set<NodeJS.Timeout>();
+  /** One queue for all faults: bytes never overtake those before them, whatever the mode was when they came. */
+  readonly #held: Record<Direction, Held[]> = { request: [], reply: [] };
+  readonly #timers: Partial<Record<Direction, NodeJS.Timeout>> = {};
   #heldBytes = 0;
   private mode: ProxyMode;
   role: string | undefined;
@@ -176,11 +183,8 @@ class Link {
   obey(mode: ProxyMode): void {
     this.mode = mode;
     for (const direction of ['request', 'reply'] as const) {
-      if (this.#holds(direction)) continue;
-      for (const chunk of this.#held[direction].splice(0)) {
-        this.#heldBytes -= chunk.length;
-        this.#pass(direction, chunk);
-      }
+      if (typeof mode !== 'number') for (const held of this.#held[direction]) held.dueAt = 0;
+      this.#deliver(direction);
     }
     if (this.parts.client.destroyed || this.parts.server.destroyed) this.#end();
   }
@@ -193,7 +197,7 @@ class Link {
   }
 
   reset(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     drop(this.parts.client);
     drop(this.parts.server);
     this.parts.closed();
@@ -210,17 +214,26 @@ class Link {
   }
 
   #take(direction: Direction, chunk: Buffer): void {
-    if (this.#holds(direction)) {
-      this.#heldBytes += chunk.length;
-      if (this.#heldBytes > MAX_HELD) return this.reset();
-      return void this.#held[direction].push(chunk);
-    }
-    if (typeof this.mode !== 'number') return this.#pass(direction, chunk);
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+    const delay = typeof this.mode === 'number' ? this.mode : 0;
+    this.#held[direction].push({ chunk, dueAt: performance.now() + delay });
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes > MAX_HELD) return this.reset();
+    this.#deliver(direction);
+  }
+
+  /** What is due, in order; then a timer for what comes next. */
+  #deliver(direction: Direction): void {
+    clearTimeout(this.#timers[direction]);
+    if (this.#holds(direction)) return;
+    const queue = this.#held[direction];
+    const now = performance.now();
+    const later = queue.findIndex(({ dueAt }) => dueAt > now);
+    for (const { chunk } of queue.splice(0, later === -1 ? queue.length : later)) {
+      this.#heldBytes -= chunk.length;
       this.#pass(direction, chunk);
-    }, this.mode);
-    this.#timers.add(timer);
+    }
+    const [next] = queue;
+    if (next !== undefined) this.#timers[direction] = setTimeout(() => this.#deliver(direction), next.dueAt - now);
   }
 
   #pass(direction: Direction, chunk: Buffer): void {
