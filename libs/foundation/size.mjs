@@ -4,9 +4,10 @@ import { resolve } from 'node:path';
 
 /**
  * What is above needs a reason, and a line in the change that raises it. By 2 % with the pages of faults, service
- * levels, growth and of other libraries, which were measured for the first time.
+ * levels, growth and of other libraries, which were measured for the first time. By 1 % with the entries socket.io,
+ * locks, outbox and cache.
  */
-const BUDGET = { size: 1_020_000, unpackedSize: 5_810_000, entryCount: 1700 };
+const BUDGET = { size: 1_032_000, unpackedSize: 5_900_000, entryCount: 1740 };
 
 const folder = resolve(import.meta.dirname, '../../dist/libs/foundation');
 const options = {

@@ -17,6 +17,8 @@ import {
   Singleton,
   Telemetry,
 } from 'nestjs-foundation';
+import { FoundationLockStore } from 'nestjs-foundation/locks';
+import { FoundationTransport } from 'nestjs-foundation/outbox';
 import { Loads } from '../../libs/foundation/src/backend/directory/load.hints.js';
 import { RedisNodeDirectory } from '../../libs/foundation/src/backend/directory/redis.directory.js';
 import { LeaseQuorum } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
@@ -114,7 +116,7 @@ describe('The table of keys', () => {
       channels: { names: { payments: { durable: { maxDeliveries: 1, retryAfter: 50 } } } },
       clusterConfig: { schema: Shared, defaults: { limit: 1 } },
     };
-    const providers = [Ledger, Crasher, Payments, Nightly];
+    const providers = [Ledger, Crasher, Payments, Nightly, FoundationLockStore];
     const [a, b] = [
       await boot(server.url, appName, providers, options),
       await boot(server.url, appName, providers, options),
@@ -124,6 +126,8 @@ describe('The table of keys', () => {
     const offered = await b.app.get(ServiceMesh).registerService('till', {});
     await offered.deregister();
     await a.app.get(Channels).broadcast('payments', { amount: 12 });
+    await new (FoundationTransport('payments'))(a.app.get(Channels)).publish({ id: 'one', topic: 'paid', payload: 1 });
+    await a.app.get(FoundationLockStore).acquire('till', 'ann', 60_000);
     await a.app.get(ClusterConfig).set('limit', 2);
     const client = connect();
     const needed = ['handoff:', 'fenced:', 'dead:', 'groups:', 'crashes:', 'owner:', 'services:marks', 'cron:'];

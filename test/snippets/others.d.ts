@@ -1,6 +1,5 @@
 // What the pages of docs/migration take from packages that are not installed here, copied from their declarations:
-// murlock 4.4, @anchan828/nest-redlock 0.4, moleculer 0.15, socket.io 4.8, @socket.io/redis-adapter 8.3 and
-// @nestjs/platform-socket.io 12.1. Only what the pages use.
+// murlock 4.4, @anchan828/nest-redlock 0.4, moleculer 0.15 and @socket.io/redis-adapter 8.3. Only what the pages use.
 declare module 'murlock' {
   export function MurLock(releaseTime: number, ...keyParams: string[]): MethodDecorator;
   export class MurLockModule {
@@ -38,28 +37,6 @@ declare module 'moleculer' {
   }
 }
 
-declare module 'socket.io' {
-  export interface Broadcast {
-    emit(event: string, ...args: unknown[]): boolean;
-    to(room: string): Broadcast;
-  }
-  export class Server implements Broadcast {
-    readonly local: Broadcast;
-    emit(event: string, ...args: unknown[]): boolean;
-    to(room: string): Broadcast;
-    serverSideEmit(event: string, ...args: unknown[]): boolean;
-    on(event: string, listener: (...args: never[]) => void): this;
-    adapter(adapter: unknown): this;
-  }
-}
-
 declare module '@socket.io/redis-adapter' {
   export function createAdapter(pubClient: object, subClient: object): (nsp: unknown) => object;
-}
-
-declare module '@nestjs/platform-socket.io' {
-  export class IoAdapter {
-    constructor(app?: unknown);
-    createIOServer(port: number, options?: object): import('socket.io').Server;
-  }
 }

@@ -16,7 +16,7 @@ interface Loaded {
 const PATIENCE_MS = 240_000;
 const main = join(import.meta.dirname, 'loads/main.mjs');
 const TOOLS = ['ioredis', 'redlock', 'bullmq'];
-const OPTIONAL = /^(prom-client|@opentelemetry\/.*|@nestjs\/terminus)$/;
+const OPTIONAL = /^(prom-client|@opentelemetry\/.*|@nestjs\/terminus|socket\.io|@nestjs\/platform-socket\.io)$/;
 let folder: string;
 
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'foundation-loads-'))));

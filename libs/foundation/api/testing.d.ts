@@ -392,6 +392,8 @@ export interface SlotOwner {
 
 export interface Streams {
     append(stream: string, text: string, maxLength: number): Promise<string>;
+    // Warning: (ae-forgotten-export) The symbol "Once" needs to be exported by the entry point index.d.ts
+    appendOnce(stream: string, text: string, maxLength: number, once: Once): Promise<string | undefined>;
     close(): void;
     // Warning: (ae-forgotten-export) The symbol "ConsumerOptions" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "ConsumerListener" needs to be exported by the entry point index.d.ts

@@ -30,7 +30,7 @@ import type {
 import { explainRoute, type Route, type RouteOptions } from './channel.routing.js';
 import { type ChannelStatistics, RemoteStatistics, sumOf } from './channel.statistics.js';
 import { publishing } from './channel.tracing.js';
-import { Durable } from './durable/durable.channels.js';
+import { Durable, type DurableOptions } from './durable/durable.channels.js';
 import { type Carried, headsOf } from './envelope.js';
 import { Gatherer } from './gatherer.js';
 import { MessageDrops } from './message.drops.js';
@@ -39,7 +39,7 @@ import { Dispatcher } from './receiving/dispatcher.js';
 import { Receiver } from './receiving/receiver.js';
 import { subscriptionOf } from './receiving/subscription.js';
 import { Requests } from './requests.js';
-import type { ReservedChannel } from './reserved.channel.js';
+import { type ReservedChannel, reservedChannel, type ReservingTools } from './reserved.channel.js';
 import { Acknowledgements } from './sending/acknowledgements.js';
 import { Audience } from './sending/audience.js';
 import { limitsOf } from './sending/message.checks.js';
@@ -58,6 +58,7 @@ export class ChannelRuntime {
   readonly requests: Requests;
   readonly gatherer: Gatherer;
   readonly #reserved = new Set<string>();
+  readonly #reserving: ReservingTools;
   readonly #outbox: Outbox;
   readonly #sequencer: Sequencer;
   readonly #nodeMessages: NodeMessages;
@@ -91,22 +92,20 @@ export class ChannelRuntime {
       (bootId) => keys.mail(bootId),
       (reason) => telemetry.emit('message.dropped', { channel: 'mail', reason, count: 1 }),
     );
-    this.#audience = new Audience(membership);
+    const nodeMessages = this.#nodeMessages;
+    const audience = (this.#audience = new Audience(membership));
     this.#remote = new RemoteStatistics(this.#nodeMessages, () => this.statistics());
-    this.requests = new Requests(this.#audience, this.#nodeMessages, membership, transport, context);
+    this.requests = new Requests(audience, nodeMessages, membership, transport, context);
     this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops, context }, maxMessageBytes);
-    const outgoing = (this.#sequencer = new Sequencer(this.#outbox, heads, topic, (channel) =>
-      limitsOf(channel, maxMessageBytes),
-    ));
-    const acknowledgements = (this.#acknowledgements = new Acknowledgements(membership, this.#nodeMessages, telemetry));
-    const { prefix: ownPrefix } = heads;
+    const limits = (channel: string): ReturnType<typeof limitsOf> => limitsOf(channel, maxMessageBytes);
+    const outgoing = (this.#sequencer = new Sequencer(this.#outbox, heads, topic, limits));
+    const acknowledgements = (this.#acknowledgements = new Acknowledgements(membership, nodeMessages, telemetry));
     const flush = (): Promise<void> => this.flush();
     const shared = { dispatcher: this.#dispatcher, drops, maxMessageBytes };
-    const sending = { outgoing, acknowledgements, audience: this.#audience };
+    const sending = { outgoing, acknowledgements, audience };
     this.#sender = new Sender({ ...shared, ...sending, node, telemetry, endpoint });
-    const { streams } = backend;
     this.#durable = new Durable(config.channels.durable, {
-      streams,
+      streams: backend.streams,
       heads,
       telemetry,
       drops,
@@ -114,9 +113,10 @@ export class ChannelRuntime {
       endpoint,
       maxMessageBytes,
     });
+    const asking = { membership, telemetry, context, timeout: config.calls.timeout };
     const isDurable = (channel: string): boolean => this.#durable.has(channel);
-    const asking = { membership, telemetry, context, isDurable, timeout: config.calls.timeout };
-    this.gatherer = new Gatherer({ sender: this.#sender, ...asking });
+    this.gatherer = new Gatherer({ sender: this.#sender, isDurable, ...asking });
+    this.#reserving = { gatherer: this.gatherer, sender: this.#sender, membership, nodeMessages, audience, transport };
     this.#receiver = new Receiver({
       ...shared,
       lasts: (channels) => outgoing.lasts(channels),
@@ -125,8 +125,8 @@ export class ChannelRuntime {
       telemetry,
       membership,
       transport,
-      nodeMessages: this.#nodeMessages,
-      ownPrefix,
+      nodeMessages,
+      ownPrefix: heads.prefix,
       topic,
       flush,
     });
@@ -156,6 +156,12 @@ export class ChannelRuntime {
       : this.#sender.send(channel, message, options, extras);
   }
 
+  /** For the transport of an outbox: the message is not kept when one with the same id was. */
+  async keepOnce(channel: ChannelName, message: unknown, options: DurableOptions): Promise<void> {
+    this.#requireDurable('publish', channel);
+    return this.#durable.send(channel, this.#sender.write(channel, message), options);
+  }
+
   async gather(channel: ChannelName, message: unknown, options: GatherMessageOptions = {}): Promise<Gathered> {
     this.requireDeclared(channel);
     return this.gatherer.gather(channel, message, options);
@@ -175,11 +181,12 @@ export class ChannelRuntime {
     return explainRoute(message, this.#sender.write(options.channel ?? 'events', message).size, options);
   }
 
-  /** A channel of our own, that no application declares: its messages go this way alone, and no figure counts them. */
-  reserve(channel: string): ReservedChannel {
+  /** A channel of our own, which no figure counts. A lasting one is heard in a drain, too, until it is unsubscribed. */
+  reserve(channel: string, { isLasting = false } = {}): ReservedChannel {
     this.#reserved.add(channel);
+    if (isLasting) this.#dispatcher.outlast(channel);
     const subscribe: ReservedChannel['subscribe'] = (...args) => this.#subscribe(channel, ...args);
-    return { subscribe, gather: (message, options) => this.gatherer.gather(channel, message, options) };
+    return reservedChannel(channel, subscribe, this.#reserving);
   }
 
   async subscribe(
@@ -208,7 +215,8 @@ export class ChannelRuntime {
     const queue = this.#dispatcher.add(channel, options, handler);
     const unsubscribe = async (): Promise<void> => {
       // The other nodes go on choosing this one until they know, and what they send is for this node alone.
-      if (hide() && options.group !== undefined && this.#hasOthers()) await pause(KNOWN_MS);
+      const hasOthers = this.membership.state === 'up' && this.membership.members().length > 1;
+      if (hide() && options.group !== undefined && hasOthers) await pause(KNOWN_MS);
       if (this.#dispatcher.remove(queue)) await this.#receiver.unlisten(channel);
     };
     try {
@@ -220,21 +228,17 @@ export class ChannelRuntime {
     return subscriptionOf(queue, unsubscribe);
   }
 
-  #hasOthers(): boolean {
-    return this.membership.state === 'up' && this.membership.members().length > 1;
-  }
-
   async replay(channel: ChannelName, handler: MessageHandler, options: ReplayOptions): Promise<number> {
-    this.requireDeclared(channel);
+    this.#requireDurable('replay', channel);
     checkReplay(options);
     if (typeof handler !== 'function') throw new ArgumentError('replay', 'handler', show(handler), 'a function');
-    if (this.#durable.has(channel)) return this.#durable.replay(channel, handler, options);
-    throw new ArgumentError(
-      'replay',
-      'channel',
-      show(channel),
-      'a durable channel: names: { orders: { durable: true } }',
-    );
+    return this.#durable.replay(channel, handler, options);
+  }
+
+  #requireDurable(call: string, channel: string): void {
+    this.requireDeclared(channel);
+    if (this.#durable.has(channel)) return;
+    throw new ArgumentError(call, 'channel', show(channel), 'a durable channel: names: { orders: { durable: true } }');
   }
 
   /** @throws UnknownChannelError that lists the declared ones. */

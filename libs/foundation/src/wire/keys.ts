@@ -60,6 +60,10 @@ export interface Keys {
   readonly epochs: string;
   /** HASH: token, node, bootId, epoch, state of the owner; true only while `token` equals the lease. */
   owner(name: string): string;
+  /** STRING: the owner of a lock of `nestjs-foundation/locks`, with its TTL. */
+  lock(key: string): string;
+  /** STRING: the last token of a lock, of whatever key. */
+  readonly lockTokens: string;
   /** ZSET epoch → time of the crash, in ms of the Redis clock. */
   crashes(name: string): string;
   /** HASH epoch, value: a fenced value of the application. */
@@ -79,6 +83,8 @@ export interface Keys {
    * STREAM: the messages of a durable channel, each an entry with the field `m`; its groups are the consumer groups.
    */
   stream(name: string): string;
+  /** STRING: the entry of a message that is not to be kept twice, by the id that its sender gave it; with a TTL. */
+  keptOnce(name: string, id: string): string;
   /** ZSET consumer group of a durable channel → when it was used last, in ms of the Redis clock. */
   streamGroups(name: string): string;
   /** STREAM id, group, deliveries, reason, message: what could not be handled of a durable channel. */
@@ -129,6 +135,8 @@ export function keysOf(appName: string, db = 0): Keys {
     epochs: `${tag}:epochs`,
     epoch: (name) => `${tag}:epoch:${name}`,
     owner: (name) => `${tag}:owner:${name}`,
+    lock: (key) => `${tag}:lock:key:${key}`,
+    lockTokens: `${tag}:lock:tokens`,
     crashes: (name) => `${tag}:crashes:${name}`,
     fenced: (key) => `${tag}:fenced:${key}`,
     cron: (job) => `${tag}:cron:${job}`,
@@ -138,6 +146,7 @@ export function keysOf(appName: string, db = 0): Keys {
     mail: (bootId) => `${topics}:mail:${bootId}`,
     stream: (name) => `${tag}:stream:${name}`,
     played: (stream, group, span) => `${tag}:played:${span}:${stream}:${group}`,
+    keptOnce: (name, id) => `${tag}:once:${name}:${id}`,
     streamGroups: (name) => `${tag}:groups:${name}`,
     deadLetters: (name) => `${tag}:dead:${name}`,
     channel: (name) => `${topics}:channel:${name}`,

@@ -9,6 +9,7 @@ import {
   type Consumer,
   type ConsumerListener,
   type ConsumerOptions,
+  type Once,
   type StreamEntry,
   type Streams,
 } from './streams.js';
@@ -41,6 +42,8 @@ class Stream {
   readonly dead: { entry: StreamEntry; reason: string }[] = [];
   /** By name; one that had no consumer for `Lives.unused` goes when the next one comes, as in Redis. */
   readonly groups = new Map<string, Group>();
+  /** Id of a text that is not to be kept twice → until when. */
+  readonly once = new Map<string, number>();
   length = 0;
 }
 
@@ -72,6 +75,20 @@ export class LocalStreams implements Streams {
     if (into.kept.length > maxLength + slack) into.kept.splice(0, into.kept.length - maxLength);
     for (const { consumers } of into.groups.values()) for (const consumer of consumers) consumer.wake();
     return Promise.resolve(id);
+  }
+
+  appendOnce(stream: string, text: string, maxLength: number, { id, within }: Once): Promise<string | undefined> {
+    const { once } = this.#stream(stream);
+    const now = this.clock.monotonic();
+    // In the order in which they were kept: what is remembered longer keeps those behind it a little longer.
+    for (const [first, until] of once) {
+      if (until > now) break;
+      once.delete(first);
+    }
+    if ((once.get(id) ?? 0) > now) return Promise.resolve(undefined);
+    once.delete(id);
+    once.set(id, now + within);
+    return this.append(stream, text, maxLength);
   }
 
   consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer> {

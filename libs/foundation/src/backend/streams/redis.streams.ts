@@ -11,10 +11,12 @@ import type { Signer } from '../../security/signer.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
+import { MAX_APART_MS } from './deduplication.js';
 import { RedisConsumer } from './redis.consumer.js';
 import { RedisPlayed } from './redis.deduplication.js';
 import { entriesOf } from './stream.entries.js';
-import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry, Streams } from './streams.js';
+import { appendOnceScript } from './stream.scripts.js';
+import type { Consumer, ConsumerListener, ConsumerOptions, Once, StreamEntry, Streams } from './streams.js';
 
 const JUDGE_RETRY_MS = 200;
 /** How often a sender prolongs the life of a channel; very many times within it. */
@@ -53,6 +55,21 @@ export class RedisStreams implements Streams {
     const id = await this.parts.control.xadd(key, 'MAXLEN', '~', maxLength, '*', 'm', this.parts.seal.sign(key, text));
     this.#prolong(key);
     return id ?? '';
+  }
+
+  async appendOnce(
+    stream: string,
+    text: string,
+    maxLength: number,
+    { id, within, at }: Once,
+  ): Promise<string | undefined> {
+    const { control, keys, seal } = this.parts;
+    const key = keys.stream(stream);
+    const marked = [key, keys.keptOnce(stream, id)];
+    const apart = this.isTied ? MAX_APART_MS : Number.MAX_SAFE_INTEGER;
+    const entry = await appendOnceScript.run(control, marked, [maxLength, within, seal.sign(key, text), at, apart]);
+    this.#prolong(key);
+    return entry === '' ? undefined : String(entry);
   }
 
   /**

@@ -14,6 +14,22 @@ end
 `;
 
 /**
+ * KEYS stream, mark of the id · ARGV most entries, life of the mark, text, the time that it is for, how far the entry
+ * may be from that → the id of the entry, or '' where the mark is there: the text was kept before. An entry that is too
+ * far, and so cannot be handled, is not marked.
+ */
+export const appendOnceScript = new Script(
+  'foundationStreamAppendOnce',
+  `
+if redis.call('EXISTS', KEYS[2]) == 1 then return '' end
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'm', ARGV[3])
+local made = tonumber(string.match(id, '^(%d+)-'))
+if math.abs(made - tonumber(ARGV[4])) <= tonumber(ARGV[5]) then redis.call('SET', KEYS[2], id, 'PX', ARGV[2]) end
+return id
+`,
+);
+
+/**
  * KEYS stream · ARGV group, from → makes the group if there is none, and notes how many entries of the stream come
  * before it, so that what is trimmed later can be counted. Redis 7 can note that; for a group that begins in the middle
  * only once it has read to the end.

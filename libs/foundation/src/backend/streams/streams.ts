@@ -24,6 +24,19 @@ export interface Origin {
   at: number;
 }
 
+/** A text that is not to be kept twice. */
+export interface Once {
+  /** Of the application, up to 200 characters. */
+  id: string;
+  /** Milliseconds in which it is remembered. */
+  within: number;
+  /**
+   * When its entry is to be made, as the text says: where texts are tied to their time, one that got another entry
+   * cannot be handled, and is not remembered.
+   */
+  at: number;
+}
+
 /** What a consumer wants. */
 export interface ConsumerOptions {
   stream: string;
@@ -77,6 +90,11 @@ export interface Streams {
   readonly isTied: boolean;
   /** Resolves with the id once the text is kept; about `maxLength` texts are, the oldest go. */
   append(stream: string, text: string, maxLength: number): Promise<string>;
+  /**
+   * The same, unless a text with this id was kept within the time that was given with it: then `undefined`, and nothing
+   * is kept.
+   */
+  appendOnce(stream: string, text: string, maxLength: number, once: Once): Promise<string | undefined>;
   /** Resolves once the group exists, or while Redis is unreachable at once: then it is made as soon as it can be. */
   consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer>;
   /**

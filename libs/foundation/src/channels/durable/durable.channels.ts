@@ -3,7 +3,7 @@
  * Underneath Redis Streams with consumer groups, see `redis.streams.ts`.
  */
 import { isApart, Played, replayed, timeOf } from '../../backend/streams/deduplication.js';
-import type { StreamEntry, Streams } from '../../backend/streams/streams.js';
+import type { Once, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { Resolved } from '../../config/config.js';
 import type { DurableChannelOptions } from '../../config/options.js';
 import type { ContextHook } from '../../context/context.hook.js';
@@ -48,6 +48,11 @@ export interface DurableTools {
   maxMessageBytes: number;
 }
 
+/** Those of a broadcast, and how a message is not kept twice. */
+export interface DurableOptions extends BroadcastOptions {
+  once?: Omit<Once, 'at'>;
+}
+
 /** Entries that a replay reads at a time. */
 const PAGE = 100;
 /** The backlog of messages that Redis has not stored yet. */
@@ -77,12 +82,7 @@ export class Durable {
   }
 
   /** Resolves once Redis has stored the message. */
-  async send(
-    channel: string,
-    { body, size }: Written,
-    options: BroadcastOptions = {},
-    carried?: Carried,
-  ): Promise<void> {
+  async send(channel: string, { body, size }: Written, options: DurableOptions = {}, carried?: Carried): Promise<void> {
     if (options.timeout !== undefined) {
       throw new ArgumentError(
         'broadcast',
@@ -117,7 +117,7 @@ export class Durable {
   async #keep(
     channel: string,
     { body, size }: Written,
-    options: BroadcastOptions,
+    options: DurableOptions,
     carried: Carried | undefined,
   ): Promise<void> {
     const deflating = options.compression === true && size >= COMPRESS_FROM;
@@ -134,7 +134,7 @@ export class Durable {
   async #append(
     channel: string,
     body: string,
-    { type, priority = 'normal' }: BroadcastOptions,
+    { type, priority = 'normal', once }: DurableOptions,
     zip: boolean,
     carried: Carried | undefined,
   ): Promise<void> {
@@ -143,13 +143,17 @@ export class Durable {
     const extras = type === undefined && !zip && carried === undefined ? undefined : { type, zip, ...carried };
     const message = encode(body, extras);
     const at = Date.now();
-    const append = (keptAt?: number): Promise<string> => {
-      const head = this.tools.heads.head(priority, number, at, keptAt);
-      return this.tools.streams.append(channel, `[${head},${message}]`, this.channels[channel]!.maxLength);
-    };
+    const { streams } = this.tools;
+    const { maxLength } = this.channels[channel]!;
+    const textOf = (keptAt?: number): string => `[${this.tools.heads.head(priority, number, at, keptAt)},${message}]`;
+    const append = (keptAt?: number): Promise<string | undefined> =>
+      once === undefined
+        ? streams.append(channel, textOf(keptAt), maxLength)
+        : streams.appendOnce(channel, textOf(keptAt), maxLength, { ...once, at: keptAt ?? at });
     const ahead = this.#ahead.get(channel);
     try {
       const id = await append(ahead === undefined ? undefined : at + ahead);
+      if (id === undefined) return;
       if (!this.tools.streams.isTied || !isApart(id, at + (ahead ?? 0))) return;
       // This clock and that of the stream differ by more than a message may be from its entry, so no group takes this
       // one. It is put there once more with the time of the stream: only the one of its time is handled.

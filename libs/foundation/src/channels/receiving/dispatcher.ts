@@ -29,6 +29,7 @@ export class Dispatcher {
   readonly #channels = new Map<string, Audience>();
   /** Subscriptions that were removed while a handler was running. */
   readonly #ending = new Set<Promise<void>>();
+  readonly #lasting = new Set<string>();
   #size = 0;
 
   constructor(
@@ -88,12 +89,18 @@ export class Dispatcher {
     );
   }
 
+  /** What subscribes to this channel ends by itself, and not when this node drains. */
+  outlast(channel: string): void {
+    this.#lasting.add(channel);
+  }
+
   /**
-   * Ends all subscriptions; resolves when no handler is running. They stay registered, so that later messages are
-   * rejected and not ignored.
+   * Ends all other subscriptions; resolves when no handler of them is running. They stay registered, so that later
+   * messages are rejected and not ignored.
    */
   async end(): Promise<void> {
-    const queues = [...this.#channels.values()].flatMap(({ plain, groups }) => [plain, ...groups.values()]);
+    const ending = [...this.#channels].filter(([channel]) => !this.#lasting.has(channel));
+    const queues = ending.flatMap(([, { plain, groups }]) => [plain, ...groups.values()]);
     await Promise.all([...this.#ending, ...queues.flatMap((each) => [...each]).map((queue) => queue.close())]);
   }
 

@@ -120,6 +120,23 @@ export function streamsContract(
       );
     });
 
+    alone('keeps a text once for as long as its id is remembered', async ([streams]) => {
+      const keep = (id: string, within = 60_000): Promise<string | undefined> =>
+        streams.appendOnce(STREAM, JSON.stringify(id), MANY, { id, within, at: Date.now() });
+      const ids = [await keep('a'), ...(await Promise.all([keep('b'), keep('b')])), await keep('a')];
+      assert.deepEqual(
+        ids.map((id) => id === undefined),
+        [false, false, true, true],
+      );
+      assert.notEqual(await keep('short', 1), undefined);
+      await eventually(async () => (await keep('short', 1)) !== undefined);
+      const kept = (await streams.range(STREAM, '-', '+', MANY)).map(({ text }) => text);
+      assert.deepEqual(
+        kept,
+        ['a', 'b', 'short', 'short'].map((text) => JSON.stringify(text)),
+      );
+    });
+
     alone('reads a range: from, after, to, and at most so many', async ([streams]) => {
       assert.deepEqual(await streams.range(STREAM, '-', '+', 10), []);
       const ids = await append(streams, ...texts(5));

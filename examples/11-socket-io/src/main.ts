@@ -1,0 +1,8 @@
+import { NestFactory } from '@nestjs/core';
+import { FoundationIoAdapter } from 'nestjs-foundation/socket.io';
+import { AppModule } from './app.module.js';
+
+const app = await NestFactory.create(AppModule);
+app.useWebSocketAdapter(new FoundationIoAdapter(app));
+app.enableShutdownHooks(); // SIGTERM hands over what this node owns
+await app.listen(Number(process.env['PORT'] ?? 3000));
