@@ -107,7 +107,7 @@ export default tseslint.config(
     files: ['libs/foundation/src/dashboard/page/*.js', 'sample-app/demo/page/*.js'],
     languageOptions: {
       globals: Object.fromEntries(
-        'addEventListener document location localStorage fetch performance EventSource AbortSignal Intl Option requestAnimationFrame setTimeout clearTimeout setInterval'
+        'addEventListener document location localStorage fetch performance EventSource AbortSignal URLSearchParams Intl Option requestAnimationFrame setTimeout clearTimeout setInterval'
           .split(' ')
           .map((name) => [name, 'readonly']),
       ),

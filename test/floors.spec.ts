@@ -47,6 +47,7 @@ const PLAN: string[][] = [
   ['processes/supervision'],
   ['processes', 'channels', 'services'],
   ['health', 'metrics', 'microservices', 'settings', 'cron', 'node.chronicle', 'copies', 'execution.host'],
+  ['journal'],
   ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'cache', 'locks', 'outbox', 'socketio', 'v1', 'node.parts'],
   ['foundation.declarations', 'foundation.edges', 'foundation.offers', 'foundation.startup', 'node.witness'],
   ['foundation.lifecycle'],

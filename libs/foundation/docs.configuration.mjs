@@ -77,7 +77,12 @@ function rowsOf(name, path, hasDefaults) {
         variables.join('<br>'),
         cell(said),
       ];
-      const parts = { redis: ['RedisEndpoint'], transport: ['RedisTransportOptions', 'DirectOptions'] }[option] ?? [];
+      const parts =
+        {
+          redis: ['RedisEndpoint'],
+          transport: ['RedisTransportOptions', 'DirectOptions'],
+          journal: ['JournalOptions'],
+        }[option] ?? [];
       return [own, ...parts.flatMap((part) => rowsOf(part, `${option}.`, hasDefaults))];
     });
 }

@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
  * levels, growth and of other libraries, which were measured for the first time. By 1 % with the entries socket.io,
  * locks, outbox and cache.
  */
-const BUDGET = { size: 1_032_000, unpackedSize: 5_900_000, entryCount: 1740 };
+const BUDGET = { size: 1_060_000, unpackedSize: 6_050_000, entryCount: 1780 };
 
 const folder = resolve(import.meta.dirname, '../../dist/libs/foundation');
 const options = {

@@ -56,7 +56,9 @@ describe('a node that is killed', () => {
         node,
         where: ({ payload }: { payload: object }) => 'bootId' in payload && payload.bootId === bootId,
       };
-      expect((await cluster.event(gone)).payload).toEqual({ node: 'a', bootId, reason: 'timeout' });
+      expect((await cluster.event(gone)).payload).toEqual({
+        ...{ node: 'a', bootId, joinedAt: expect.any(Number), reason: 'timeout' },
+      });
     }
     await cluster.members(others('a'));
     const left = cluster.events({ event: 'cluster.node_left', where: ({ payload }) => payload['bootId'] === bootId });

@@ -162,6 +162,34 @@ export interface ClusterHealth {
     status: HealthStatus;
 }
 
+export type CommandKind =
+/** Starts a process that a call has asked for, and that did not run. */
+'start'
+/** Stops a process in the whole cluster. */
+| 'stop'
+/** Stops a process and starts it again. */
+| 'restart'
+/** Moves a process to a node. */
+| 'move'
+/** Removes a process that no node declares any longer. */
+| 'forget'
+/** Moves everything that a node owns to others. */
+| 'drain'
+/** Lets a node take work again. */
+| 'undrain'
+/** Runs a cron job now. */
+| 'run'
+/** Sets a value of the cluster-wide configuration. */
+| 'configure';
+
+export type CommandSource =
+/** A call in the application. */
+'code'
+/** The page of `FoundationDashboardModule`. */
+| 'dashboard'
+/** `npx foundation`. */
+| 'command-line';
+
 export interface ConfigChange<V = unknown> {
     before: V;
     node: string;
@@ -403,6 +431,7 @@ export interface FoundationConfig {
     globalEnhancers: boolean;
     isSwitchedOff?: boolean;
     isUnnamed?: boolean;
+    journal: false | Resolved<JournalOptions>;
     labels: Readonly<Record<string, string>>;
     lease: LeaseTimes;
     // Warning: (ae-forgotten-export) The symbol "Resolved" needs to be exported by the entry point index.d.ts
@@ -416,6 +445,7 @@ export interface FoundationConfig {
     readiness: 'application' | 'member';
     redis: RedisEndpoint | RedisClient;
     redlock?: RedlockClient;
+    release?: string;
     shutdownTimeout: number;
     startupTimeout: number;
     strategy: string;
@@ -472,6 +502,7 @@ export interface FoundationEvents {
     'cluster.node_left': {
         node: string;
         bootId: string;
+        joinedAt?: number;
         reason: LeaveReason;
     };
     'cluster.node_suspect': {
@@ -493,6 +524,15 @@ export interface FoundationEvents {
         node: string;
         version: number;
         members: number;
+    };
+    'command.issued': {
+        command: CommandKind;
+        node: string;
+        via: CommandSource;
+        actor?: string;
+        why?: string;
+        process?: string;
+        target?: string;
     };
     'config.changed': {
         name: string;
@@ -776,6 +816,7 @@ export interface FoundationOptions {
     expectedNodes?: number;
     forgetOrphansAfter?: Duration;
     globalEnhancers?: boolean;
+    journal?: boolean | JournalOptions;
     labels?: Record<string, string>;
     lease?: LeaseOptions;
     membership?: MembershipOptions;
@@ -914,6 +955,54 @@ export interface JobRun {
     started: number;
 }
 
+export class Journal {
+    actAs<T>(actor: {
+        name?: string;
+        reason?: string;
+    }, work: () => T): T;
+    follow(query?: Omit<JournalQuery, 'limit' | 'until' | 'since'>, input?: {
+        signal?: AbortSignal;
+    }): AsyncGenerator<JournalEntry, void, undefined>;
+    read(query?: JournalQuery): Promise<JournalEntry[]>;
+}
+
+export interface JournalEntry {
+    actor?: string;
+    at: number;
+    bootId?: string;
+    by?: string;
+    count?: number;
+    epoch?: number;
+    error?: string;
+    from?: string;
+    id: string;
+    kind: string;
+    ms?: number;
+    node: string;
+    process?: string;
+    reason?: string;
+    release?: string;
+    target?: string;
+    version?: string;
+    via?: CommandSource;
+}
+
+export interface JournalOptions {
+    maxEntries?: number;
+}
+
+export interface JournalQuery {
+    after?: string;
+    kind?: string;
+    limit?: number;
+    node?: string;
+    process?: string;
+    since?: JournalTime;
+    until?: JournalTime;
+}
+
+export type JournalTime = number | Date | string;
+
 export interface KubernetesSettings {
     kubeconfig?: string;
     namespace?: string;
@@ -1001,6 +1090,7 @@ export type LinkEndReason = RejectionReason
 export interface Machine {
     host: string;
     packageName?: string;
+    packageVersion?: string;
     pid: number;
     podNamespace?: string;
     random?: string;

@@ -68,7 +68,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     bus: Telemetry,
   ) {
     this.#parts = parts;
-    this.#endChronicle = writeChronicle(bus, parts.membership.self.name);
+    const ends = [writeChronicle(bus, parts.membership.self.name), parts.recorder?.attach()];
+    this.#endChronicle = () => ends.forEach((end) => end?.());
     this.#begun = new Promise((resolve) => (this.#release = resolve));
     this.#declarations = new FoundationDeclarations(parts, discovery, front.modules);
     const register = (): Promise<void> => this.#declarations.register();
@@ -260,7 +261,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   }
 
   async #finish(): Promise<void> {
-    const { protocol, channelRuntime, client, backend } = this.#parts;
+    const { protocol, channelRuntime, client, backend, recorder, journalWriter } = this.#parts;
     await this.drain();
     clearTimeout(this.#finishTimer);
     await this.#step('send the last messages', SHORT_MS, async () => {
@@ -269,6 +270,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       await backend.transport.flush?.();
     });
     await this.#step('leave the cluster', SHORT_MS, () => protocol.leave());
+    recorder?.left();
+    await this.#step('write the journal', SHORT_MS, async () => journalWriter?.close(SHORT_MS / 2));
     await this.#step('close the connections', 2 * SHORT_MS, () => backend.close());
     this.#endChronicle();
     if (this.#hasJoined) sayLeft(this.#parts, Math.round(performance.now() - this.#leavesAt));

@@ -31,6 +31,7 @@ import { checkProcessClasses } from './foundation.declarations.js';
 import { FoundationEdgesModule, FoundationFrontModule } from './foundation.edges.js';
 import { FoundationLifecycle } from './foundation.lifecycle.js';
 import { HealthMonitor } from './health/health.monitor.js';
+import { Journal } from './journal/journal.js';
 import type { Search } from './locator/redis.locator.js';
 import { Log } from './logging/log.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
@@ -96,6 +97,7 @@ const EXPOSED = {
   mesh: ServiceMesh,
   health: HealthMonitor,
   metrics: FoundationMetrics,
+  journal: Journal,
 } satisfies { [P in keyof NodeParts]?: Type<NodeParts[P]> };
 
 /** Those that the entries of this package inject as well; their classes are not exported from `index.ts`. */

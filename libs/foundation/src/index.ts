@@ -22,6 +22,7 @@ export type {
   RedisTransportOptions,
   DurableChannelOptions,
   FoundationOptions,
+  JournalOptions,
   LeaseOptions,
   MembershipOptions,
   ProcessDefaults,
@@ -175,6 +176,9 @@ export type { Route, RouteOptions } from './channels/channel.routing.js';
 export { ClusterConfig, type ConfigChange, type ConfigPath, type ConfigValueAt } from './settings/cluster.config.js';
 export type { ConfigCommit, ConfigQuorum, ConfigSetOptions } from './settings/config.setter.js';
 
+// The journal
+export { Journal, type JournalEntry, type JournalQuery, type JournalTime } from './journal/journal.js';
+
 // Services
 export { Service, type ServiceOptions } from './services/service.decorators.js';
 export { ServiceMesh } from './services/service.mesh.js';
@@ -216,6 +220,8 @@ export {
 export { FoundationMetrics, type Figure, type Gauge } from './metrics/foundation.metrics.js';
 export type { EventMetric, GaugeMetric, Labels } from './metrics/metric.definitions.js';
 export type {
+  CommandKind,
+  CommandSource,
   DeadLetterReason,
   FoundationEventName,
   FoundationEvents,

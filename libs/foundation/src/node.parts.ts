@@ -18,11 +18,15 @@ import { Topologies } from './cluster/topologies/topologies.js';
 import { TopologyRunner } from './cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from './config/config.js';
 import type { FoundationOptions } from './config/options.js';
+import { IssuedCommands } from './context/actor.js';
 import { CronJobs } from './cron/cron.jobs.js';
 import type { Enhancers } from './enhancers/enhancers.js';
 import { FoundationConfigError } from './errors/config.errors.js';
 import { describe } from './errors/describe.js';
 import { HealthMonitor } from './health/health.monitor.js';
+import { Journal } from './journal/journal.js';
+import { JournalRecorder } from './journal/journal.recorder.js';
+import { JournalWriter } from './journal/journal.writer.js';
 import type { Search } from './locator/redis.locator.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { askNode, askWaits, NodeControl } from './processes/node.control.js';
@@ -127,17 +131,32 @@ export async function assembleNode(
   const requireReady = (): void => view.requireConnected();
   const calls: CallRouter = new CallRouter({ config, backend, registry, client, telemetry, requireReady, checkWait });
   supervisor.onMove(askNode(view, calls));
+  const commands = new IssuedCommands(telemetry, node.name);
 
   const processParts = assembleProcesses({
-    ...{ config, backend, membership: view, table, registry, supervisor, replaced, calls, control, checkWait },
+    ...{
+      config,
+      backend,
+      membership: view,
+      table,
+      registry,
+      supervisor,
+      replaced,
+      calls,
+      control,
+      checkWait,
+      commands,
+    },
   });
   const processes = new ProcessManager(processParts);
   const { ticks, endpoint } = backend;
-  const cronJobs = new CronJobs({ ticks, endpoint, table, calls, finder: processParts.finder, clock: view.clock });
+  const cronJobs = new CronJobs({
+    ...{ ticks, endpoint, table, calls, finder: processParts.finder, clock: view.clock, commands },
+  });
   const channelRuntime = new ChannelRuntime(config, node, backend, view, telemetry);
   const channels = new Channels(channelRuntime);
   const settings = new SharedSettings({
-    ...{ backend, membership: view, channels: channelRuntime, telemetry, timeout: config.calls.timeout },
+    ...{ backend, membership: view, channels: channelRuntime, telemetry, timeout: config.calls.timeout, commands },
   });
   const clusterConfig = new ClusterConfig(await openedOf(config, settings));
   const services = new ServiceRegistry(backend, view, telemetry);
@@ -153,6 +172,16 @@ export async function assembleNode(
     registry: services,
     processes: registry,
   });
+  // Of the Redis clock nothing is known before the first heartbeat.
+  const now = (): number => Math.round(view.state === 'joining' ? view.clock.wall() : view.clusterNow());
+  const { journal: store } = backend;
+  const journalWriter =
+    config.journal === false
+      ? undefined
+      : new JournalWriter({ store, node: node.name, now, ...config.journal, clock: view.clock });
+  const { release, observes } = config;
+  const recorder = journalWriter && new JournalRecorder({ telemetry, view, writer: journalWriter, release, observes });
+  const journal = new Journal({ store, writer: journalWriter, endpoint, clock: view.clock });
   const metrics = new FoundationMetrics(telemetry, view, supervisor, services, channelRuntime);
   return {
     ...{ config, backend, telemetry, runner, topologies, view, protocol, membership, table, registry, supervisor },
@@ -171,6 +200,9 @@ export async function assembleNode(
       mesh,
       health,
       metrics,
+      journal,
+      journalWriter,
+      recorder,
       enhancers,
     },
   };

@@ -9,6 +9,7 @@ import type { Leases } from './leases/leases.js';
 import type { Ticks } from './leases/ticks.js';
 import type { ConnectionTrouble } from './redis/connection.trouble.js';
 import type { Restarts } from './restarts/restarts.js';
+import type { JournalStore } from './streams/journal.store.js';
 import type { Streams } from './streams/streams.js';
 import type { Table } from './tables/table.js';
 import type { Transport } from './transport/transport.js';
@@ -53,6 +54,8 @@ export interface Backend {
   readonly settings: Table;
   readonly transport: Transport;
   readonly streams: Streams;
+  /** What happened in the cluster. */
+  readonly journal: JournalStore;
   readonly restarts: Restarts;
   /** By which it keeps time; absent for that of the machine. */
   readonly clock?: Clock;

@@ -13,6 +13,7 @@ import { LocalNodeDirectory } from './directory/local.directory.js';
 import { LocalLeases } from './leases/local.leases.js';
 import { LocalTicks } from './leases/local.ticks.js';
 import { LocalRestarts } from './restarts/local.restarts.js';
+import { LocalJournal } from './streams/local.journal.js';
 import { LocalStreams } from './streams/local.streams.js';
 import { LocalTable } from './tables/local.table.js';
 import { LocalTransport } from './transport/local.transport.js';
@@ -49,6 +50,7 @@ export function createLocalBackend(
     settings: new LocalTable((version) => hint({ t: 'settings', version }), wallClock),
     transport: new LocalTransport(),
     streams,
+    journal: new LocalJournal(wallClock),
     restarts,
     clock,
     raw: {},

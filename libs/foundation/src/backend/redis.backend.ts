@@ -26,6 +26,7 @@ import { Grace } from './redis/grace.period.js';
 import { RedisConnections } from './redis/redis.connections.js';
 import { databaseOf, publicUrl } from './redis/redis.endpoint.js';
 import { BullmqRestarts, createQueue } from './restarts/bullmq.restarts.js';
+import { RedisJournal } from './streams/redis.journal.js';
 import { RedisStreams } from './streams/redis.streams.js';
 import { RedisTable } from './tables/redis.table.js';
 import { DirectTransport } from './transport/direct/direct.transport.js';
@@ -137,6 +138,7 @@ function backendOver(
     },
     meet: (members) => (direct ?? topics).meet(members),
     streams,
+    journal: new RedisJournal(control, keys, node.bootId, seal),
     restarts,
     raw: { leases: client, control, subscriber, publisher, redlock, queue, worker: restarts.worker },
     async open() {

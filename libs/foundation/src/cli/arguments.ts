@@ -16,6 +16,11 @@ export const COMMANDS = {
   undrain: { takes: ['NODE'], says: 'lets a node that was drained take work again' },
   move: { takes: ['PROCESS', 'NODE'], says: 'moves a process to a node by planned hand-over' },
   restart: { takes: ['PROCESS'], says: 'stops a process and starts it again; forgets its crashes' },
+  history: {
+    takes: [],
+    or: ['PROCESS'],
+    says: 'what happened in the cluster, or to one process, and who asked for it',
+  },
   cron: { takes: [], or: ['run', 'JOB'], says: 'the cluster-wide cron jobs; with "run" runs one now' },
   forget: { takes: ['PROCESS'], says: 'forgets a process that no node declares any longer' },
 } as const satisfies Record<string, { takes: readonly string[]; or?: readonly string[]; says: string }>;
@@ -34,6 +39,19 @@ export interface Invocation {
   envFile?: string;
   /** Milliseconds between two polls of `top`. */
   interval: number;
+  /** Which entries `history` shows. */
+  query: HistoryWords;
+  /** Why a command is given, for the journal. */
+  reason?: string;
+}
+
+/** Of `history`, as they were given. */
+export interface HistoryWords {
+  since?: string;
+  until?: string;
+  kind?: string;
+  node?: string;
+  limit: number;
 }
 
 const OPTIONS = {
@@ -42,6 +60,12 @@ const OPTIONS = {
   'env-file': { type: 'string' },
   json: { type: 'boolean' },
   interval: { type: 'string' },
+  since: { type: 'string' },
+  until: { type: 'string' },
+  kind: { type: 'string' },
+  node: { type: 'string' },
+  limit: { type: 'string' },
+  reason: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
@@ -54,14 +78,16 @@ const OPTIONS = {
 export function readCommand(argv: readonly string[]): Invocation {
   const { values, positionals } = parse(argv);
   const [name, ...args] = positionals;
-  const { redis, app, json = false, 'env-file': envFile } = values;
+  const { redis, app, json = false, 'env-file': envFile, reason } = values;
   const common = {
+    query: queryFrom(values),
     args,
     json,
     interval: intervalFrom(values.interval),
     ...(redis === undefined ? {} : { redis }),
     ...(app === undefined ? {} : { app }),
     ...(envFile === undefined ? {} : { envFile }),
+    ...(reason === undefined ? {} : { reason }),
   };
   if (values.version === true) return { ...common, command: 'version' };
   if (values.help === true || name === 'help') return { ...common, command: 'help' };
@@ -71,7 +97,8 @@ export function readCommand(argv: readonly string[]): Invocation {
   }
   const command = name as CommandName;
   const { takes, or }: { takes: readonly string[]; or?: readonly string[] } = COMMANDS[command];
-  const isOther = or !== undefined && args.length === or.length && args[0] === or[0];
+  // What is in capitals stands for what is given.
+  const isOther = or?.length === args.length && or.every((word, index) => /^[A-Z]/.test(word) || word === args[index]);
   if (args.length !== takes.length && !isOther) {
     const ways = [takes, ...(or === undefined ? [] : [or])].map((words) => [name, ...words].join(' '));
     const isBare = takes.length === 0 && or === undefined;
@@ -87,6 +114,24 @@ function parse(argv: readonly string[]) {
     // The rest of the sentence is about writing arguments that begin with a dash, of which there are none.
     throw new UsageError(`${(error as Error).message.split('. ')[0]}.`);
   }
+}
+
+function queryFrom({
+  since,
+  until,
+  kind,
+  node,
+  limit = '50',
+}: Partial<Record<keyof HistoryWords, string>>): HistoryWords {
+  const count = /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
+  if (count < 1 || count > 1000) throw new UsageError('--limit takes a number of entries, from 1 to 1000.');
+  return {
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(node === undefined ? {} : { node }),
+    limit: count,
+  };
 }
 
 function intervalFrom(seconds = '1'): number {
@@ -111,6 +156,11 @@ export function usage(): string[] {
     '  --env-file FILE       reads variables that are not set from a file, such as .env',
     '  --json                one JSON value instead of text',
     '  --interval SECONDS    of top; default 1',
+    '  --since, --until TIME of history: how long ago (15m, 1d), or a date such as 2026-11-30T06:00',
+    '  --kind KIND           of history: such as process.crashed, or process.*',
+    '  --node NODE           of history',
+    '  --limit NUMBER        of history: the newest so many entries; default 50',
+    '  --reason TEXT         why you drain, move, restart …: it is in the history',
     '  -h, --help   -v, --version',
     '',
     'A password is better given in FOUNDATION_REDIS_URL than in --redis, which others on this machine can see.',

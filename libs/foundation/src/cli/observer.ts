@@ -11,6 +11,7 @@ import type { CronJobs } from '../cron/cron.jobs.js';
 import { CookieMismatchError } from '../errors/cluster.errors.js';
 import { redisError } from '../errors/refusal.js';
 import type { HealthMonitor } from '../health/health.monitor.js';
+import type { Journal } from '../journal/journal.js';
 import { assembleNode } from '../node.parts.js';
 import type { ProcessManager } from '../processes/process.manager.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
@@ -26,6 +27,7 @@ export interface Observer {
   readonly cronJobs: CronJobs;
   readonly services: ServiceRegistry;
   readonly health: HealthMonitor;
+  readonly journal: Journal;
   /**
    * Who is there now, by the beats in Redis, so that what was copied before is not taken for the present.
    *
@@ -50,7 +52,10 @@ const CLOSE_MS = 2000;
 export async function observe(given: FoundationConfig): Promise<Observer> {
   const parts = await assembleNode(given, new Telemetry());
   const { backend, runner, view, protocol, table, services } = parts;
+  const endJournal = parts.recorder?.attach();
   const close = async (): Promise<void> => {
+    endJournal?.();
+    await parts.journalWriter?.close(CLOSE_MS);
     await protocol.leave();
     await services.close();
     await runner.stop();
@@ -77,6 +82,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     cronJobs: parts.cronJobs,
     services,
     health: parts.health,
+    journal: parts.journal,
     async look() {
       const seen = await backend.directory.look().catch((error: unknown) => {
         throw redisError(backend.endpoint, 'looking at the cluster', error);

@@ -3,12 +3,15 @@
  * 0 = all is well, 1 = something is wrong, 2 = the words were not understood.
  */
 import { readFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
 import { parseEnv } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { missingPackage } from '../backend/create.backend.js';
 import { VERSION } from '../cluster/version.js';
+import type { FoundationConfig } from '../config/config.js';
 import type { Environment } from '../config/environment.js';
 import { type Machine, readMachine } from '../config/machine.js';
+import { actingAs } from '../context/actor.js';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { describe } from '../errors/describe.js';
 import { FoundationError } from '../errors/foundation.error.js';
@@ -60,6 +63,7 @@ const COMMAND: Record<Exclude<CommandName, 'doctor'>, () => Promise<Command>> = 
   undrain: async () => (await import('./commands/undrain.js')).undrain,
   move: async () => (await import('./commands/move.js')).move,
   restart: async () => (await import('./commands/restart.js')).restart,
+  history: async () => (await import('./commands/journal.history.js')).history,
   cron: async () => (await import('./commands/cron.js')).cron,
   forget: async () => (await import('./commands/forget.js')).forget,
 };
@@ -82,6 +86,25 @@ async function carryOut(
       // Settings that cannot be are its first finding.
       return (await import('./doctor/doctor.js')).doctor(() => settingsOf(invocation, env, machine), json, terminal);
     default:
-      return (await COMMAND[command]())(observerSettings(invocation, env, machine), invocation, terminal);
+      return carriedOut(await COMMAND[command](), observerSettings(invocation, env, machine), invocation, terminal);
+  }
+}
+
+/** In the name of the user of this machine, for the journal. */
+function carriedOut(
+  command: Command,
+  config: FoundationConfig,
+  invocation: Invocation,
+  terminal: Terminal,
+): Promise<number> {
+  const { reason } = invocation;
+  return actingAs({ via: 'command-line', name: userName(), reason }, () => command(config, invocation, terminal));
+}
+
+function userName(): string | undefined {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    return undefined; // The user of a container may have no name.
   }
 }

@@ -53,4 +53,4 @@ describe('observerSettings', () => {
   });
 });
 
-const invocation = () => ({ command: 'status' as const, args: [], json: false, interval: 1000 });
+const invocation = () => ({ command: 'status' as const, args: [], json: false, interval: 1000, query: { limit: 50 } });

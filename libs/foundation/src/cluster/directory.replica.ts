@@ -187,8 +187,9 @@ export class DirectoryReplica {
     const present = new Set([own.bootId, ...members.map(({ bootId }) => bootId)]);
     const gone = before.filter(({ bootId }) => !present.has(bootId));
     const reasons = await this.directory.reasons(gone.map(({ bootId }) => bootId)).catch(() => []);
-    gone.forEach(({ name, bootId }, index) => {
-      this.telemetry.emit('cluster.node_left', { node: name, bootId, reason: reasons[index] ?? 'timeout' });
+    gone.forEach(({ name, bootId, joinedAt }, index) => {
+      const reason = reasons[index] ?? 'timeout';
+      this.telemetry.emit('cluster.node_left', { node: name, bootId, joinedAt, reason });
     });
     this.telemetry.emit('cluster.view_changed', { node: own.name, version, members: members.length });
   }

@@ -356,7 +356,9 @@ describe('the membership protocol', () => {
     expect(membership.members().map(({ name }) => name)).toContain('n2');
     await pass(config.membership.ttl + 1500);
     expect(membership.members().map(({ name }) => name)).not.toContain('n2');
-    expect(payloads('cluster.node_left')).toEqual([{ node: 'n2', bootId: 'b2', reason: 'timeout' }]);
+    expect(payloads('cluster.node_left')).toEqual([
+      { node: 'n2', bootId: 'b2', joinedAt: expect.any(Number), reason: 'timeout' },
+    ]);
   });
 
   it('does not join others that lease on another number of servers', async () => {
@@ -435,7 +437,9 @@ describe('the membership protocol', () => {
     hint({ t: 'view' });
     await pass(10);
     expect(membership.members().map(({ name }) => name)).toEqual(['n1']);
-    expect(payloads('cluster.node_left')).toEqual([{ node: 'n2', bootId: 'b2', reason: 'timeout' }]);
+    expect(payloads('cluster.node_left')).toEqual([
+      { node: 'n2', bootId: 'b2', joinedAt: expect.any(Number), reason: 'timeout' },
+    ]);
   });
 
   it('notes the load of others from hints, and of itself from itself', async () => {

@@ -11,6 +11,7 @@ import type {
   ClusterConfigOptions,
   DirectOptions,
   DurableChannelOptions,
+  JournalOptions,
   LeaseOptions,
   MembershipOptions,
   RedisClient,
@@ -60,6 +61,8 @@ export interface FoundationConfig {
   /** True when nothing names the application, so that it shares its name with every other one of that kind. */
   isUnnamed?: boolean;
   nodeName: string;
+  /** The version in the package.json of the application, where there is one. */
+  release?: string;
   /** True when the options say that there is a cluster, and FOUNDATION_CLUSTER that there is none. */
   isSwitchedOff?: boolean;
   /** What the log calls the way the cluster was found: `none`, `redis`, or the names of the strategies. */
@@ -93,6 +96,8 @@ export interface FoundationConfig {
   startupTimeout: number;
   shutdownTimeout: number;
   forgetOrphansAfter: number;
+  /** `false`: this node writes nothing into the journal of the cluster. */
+  journal: false | Resolved<JournalOptions>;
   readiness: 'application' | 'member';
   globalEnhancers: boolean;
   context?: ContextOptions;

@@ -137,6 +137,7 @@ describe('the table of variables', () => {
   const options = [
     ...optionsOf('options.ts', 'FoundationOptions'),
     ...optionsOf('options.ts', 'RedisEndpoint', 'redis.'),
+    ...optionsOf('options.ts', 'JournalOptions', 'journal.'),
     ...['RedisTransportOptions', 'DirectOptions']
       .flatMap((kind) => optionsOf('options.ts', kind, 'transport.'))
       .filter((option) => option !== 'transport.kind'),

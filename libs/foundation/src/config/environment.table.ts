@@ -50,6 +50,8 @@ export const VARIABLE_KINDS: Readonly<Record<string, VariableKind>> = {
   shutdownTimeout: 'duration',
   readiness: 'text',
   globalEnhancers: 'flag',
+  journal: 'special',
+  'journal.maxEntries': 'number',
   forgetOrphansAfter: 'duration',
   transport: 'special',
   'transport.format': 'text',
@@ -161,7 +163,17 @@ function place(into: Record<string, unknown>, [key, ...rest]: string[], value: u
 /** What is explicit over what the environment says, value by value; only in the groups that the table has. */
 export function overEnvironment<T extends object>(environment: T, explicit: T): T {
   const merged = { ...environment, ...explicit } as Record<string, unknown>;
-  for (const group of ['lease', 'membership', 'processes', 'backoff', 'channels', 'calls', 'security', 'tls']) {
+  for (const group of [
+    'lease',
+    'membership',
+    'processes',
+    'backoff',
+    'channels',
+    'calls',
+    'journal',
+    'security',
+    'tls',
+  ]) {
     const [below, above] = [
       (environment as Record<string, unknown>)[group],
       (explicit as Record<string, unknown>)[group],

@@ -43,6 +43,10 @@ export function fromEnvironment(env: Environment): FoundationOptions {
   if (labels !== undefined) options.labels = labels;
   const redis = redisFrom(textIn(env, 'redis.url'), parts);
   if (redis !== undefined) options.redis = redis;
+  const journal = textIn(env, 'journal');
+  // Beside `true`, what the other variable says of it holds.
+  if (journal !== undefined && journal !== 'true') options.journal = (journal === 'false' ? false : journal) as boolean;
+  else if (journal === 'true') options.journal ??= true;
   const transport = transportFrom(textIn(env, 'transport'));
   if (transport !== undefined) options.transport = transport;
   return options;

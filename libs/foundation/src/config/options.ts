@@ -235,6 +235,15 @@ export interface SecurityOptions {
   tls?: TlsFiles;
 }
 
+/** How much of the past is kept. */
+export interface JournalOptions {
+  /**
+   * How many entries are kept, 100 to 100 000; beyond that the oldest go. One takes about 300 bytes of Redis. All nodes
+   * should say the same: the lowest number holds. Default 10 000.
+   */
+  maxEntries?: number;
+}
+
 /** What `ClusterConfig` is made of. */
 export interface ClusterConfigOptions {
   /**
@@ -324,6 +333,12 @@ export interface FoundationOptions {
    * the method and on its class do.
    */
   globalEnhancers?: boolean;
+  /**
+   * What happened in the cluster is kept in Redis: who started, stopped, moved, crashed, joined, left, and gave which
+   * command. `Journal`, the dashboard and `npx foundation history` read it. Default true; `false` writes nothing.
+   * Environment: `FOUNDATION_JOURNAL` (`true`, `false`).
+   */
+  journal?: boolean | JournalOptions;
   /**
    * How long the cluster remembers a process that no node declares any longer, such as one that the next release does
    * not have, in milliseconds, from a minute to `365d`. A node that declares it within that time finds it as it was.

@@ -58,6 +58,7 @@ describe('resolve: defaults', () => {
       labels: {},
       startupTimeout: 5000,
       shutdownTimeout: 10_000,
+      journal: { maxEntries: 10_000 },
       readiness: 'application',
       globalEnhancers: false,
       forgetOrphansAfter: 604_800_000,
@@ -640,5 +641,43 @@ describe('resolve: what is handed over ready-made', () => {
     const error = configErrorOf({ cluster: true, ...options });
     expect(error.option).toBe(option);
     expect(error.message).not.toContain(SECRET);
+  });
+});
+
+describe('resolve: the journal', () => {
+  it('is on, and longer, shorter or off as the options or the environment say', () => {
+    const journal = (given: unknown, env: Environment = {}) => of({ journal: given }, env).journal;
+    expect(journal(undefined)).toEqual({ maxEntries: 10_000 });
+    expect(journal(true)).toEqual({ maxEntries: 10_000 });
+    expect(journal({ maxEntries: 500 })).toEqual({ maxEntries: 500 });
+    expect(journal({})).toEqual({ maxEntries: 10_000 });
+    expect(journal(false)).toBe(false);
+    const [off, on, long] = [
+      { FOUNDATION_JOURNAL: 'false' },
+      { FOUNDATION_JOURNAL: 'true' },
+      { FOUNDATION_JOURNAL_MAX_ENTRIES: '700' },
+    ];
+    expect(journal(undefined, off)).toBe(false);
+    expect(journal(undefined, { ...off, ...long })).toBe(false);
+    expect(journal(true, off)).toEqual({ maxEntries: 10_000 });
+    expect(journal(undefined, on)).toEqual({ maxEntries: 10_000 });
+    expect(journal(undefined, { ...on, ...long })).toEqual({ maxEntries: 700 });
+    expect(journal(true, long)).toEqual({ maxEntries: 700 });
+    expect(journal({ maxEntries: 200 }, long)).toEqual({ maxEntries: 200 });
+    expect(journal(false, long)).toBe(false);
+  });
+
+  it.each<[string, unknown, Environment?]>([
+    ['journal', 'yes'],
+    ['journal', 1],
+    ['journal', []],
+    ['journal.maxEntries', { maxEntries: 99 }],
+    ['journal.maxEntries', { maxEntries: 100_001 }],
+    ['journal.maxEntries', { maxEntries: '500' }],
+    ['journal.entries', { entries: 500 }],
+    ['FOUNDATION_JOURNAL', undefined, { FOUNDATION_JOURNAL: 'yes' }],
+    ['FOUNDATION_JOURNAL_MAX_ENTRIES', undefined, { FOUNDATION_JOURNAL_MAX_ENTRIES: '5' }],
+  ])('is refused when %s is wrong: %p', (option, journal, env = {}) => {
+    expect(configErrorOf({ journal }, env).option).toBe(option);
   });
 });

@@ -79,6 +79,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     labels: { ...given.labels },
     startupTimeout: millisecondsOf(given.startupTimeout) ?? 5000,
     shutdownTimeout: millisecondsOf(given.shutdownTimeout) ?? 10_000,
+    journal: journalFrom(given.journal, environment.journal),
     readiness: given.readiness ?? 'application',
     globalEnhancers: given.globalEnhancers ?? false,
     ...(given.context === undefined ? {} : { context: given.context }),
@@ -93,6 +94,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   };
   const cookie = given.security?.cookie ?? undefined;
   if (clustered && cookie !== undefined) config.cookie = new Secret(cookie);
+  if (machine.packageVersion !== undefined) config.release = machine.packageVersion;
   if (isUnnamed) config.isUnnamed = true;
   if (isOff) config.isSwitchedOff = true;
   if (given.capacity !== undefined) config.capacity = given.capacity;
@@ -123,6 +125,17 @@ function checkedEnvironment(env: Environment): FoundationOptions {
     throw new FoundationConfigError(variableFor(env, error.option), received, error.expected);
   }
   return options;
+}
+
+/** `true` among the options leaves it to the environment how long it is. */
+function journalFrom(
+  given: FoundationOptions['journal'],
+  said: FoundationOptions['journal'],
+): FoundationConfig['journal'] {
+  const journal = given === true && said !== false ? (said ?? true) : (given ?? true);
+  if (journal === false) return false;
+  const { maxEntries } = journal === true ? {} : withoutUndefined(journal);
+  return { maxEntries: maxEntries ?? 10_000 };
 }
 
 function callsFrom(calls: CallsOptions): FoundationConfig['calls'] {

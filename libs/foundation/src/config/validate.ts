@@ -2,7 +2,7 @@
  * The shape of the options, for class-validator. Each message is the "expected" half of a `FoundationConfigError`.
  * Called by `resolve`; cross-field rules are there.
  */
-import { IsBoolean, IsIn, IsObject, IsOptional, IsString, Matches, ValidateBy } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, Min, ValidateBy } from 'class-validator';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { read, show } from '../errors/describe.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
@@ -148,6 +148,16 @@ class SecurityShape {
   tls?: TlsShape;
 }
 
+const entriesMessage = 'a whole number from 100 to 100000';
+
+class JournalShape {
+  @IsOptional()
+  @IsInt({ message: entriesMessage })
+  @Min(100, { message: entriesMessage })
+  @Max(100_000, { message: entriesMessage })
+  maxEntries?: number;
+}
+
 class FoundationShape {
   @IsOptional()
   @ValidateBy(
@@ -204,6 +214,12 @@ class FoundationShape {
     { message: 'an object { schema, defaults } with a schema and plain values' },
   )
   clusterConfig?: unknown;
+  @IsOptional()
+  @ValidateBy(
+    { name: 'journal', validator: { validate: (value) => typeof value === 'boolean' || isObject(value) } },
+    { message: 'true, false or an object { maxEntries }' },
+  )
+  journal?: unknown;
   @duration(60_000, 365 * 86_400_000) forgetOrphansAfter?: unknown;
   @IsOptional() topologies?: unknown;
   @IsOptional() transport?: unknown;
@@ -213,6 +229,8 @@ class FoundationShape {
 /** Throws a {@link FoundationConfigError} for the first option that has the wrong shape or is not known. */
 export function checkOptions(options: unknown): void {
   checkShape(FoundationShape, options, '');
+  const { journal } = options as FoundationShape;
+  if (isObject(journal)) checkShape(JournalShape, journal, 'journal.');
 }
 
 /** The same for the endpoint form of `redis`. */

@@ -5,6 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Ticks } from '../backend/leases/ticks.js';
 import type { CallRouter } from '../calls/call.router.js';
+import type { IssuedCommands } from '../context/actor.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { UnknownProcessError } from '../errors/process.errors.js';
@@ -55,6 +56,7 @@ export interface CronJobsParts {
   /** Of Redis, for errors. */
   endpoint: string;
   clock?: Clock;
+  commands: Pick<IssuedCommands, 'issued'>;
 }
 
 const NONE: JobCounts = { fired: 0, failed: 0, missed: 0, skipped: 0, interrupted: 0 };
@@ -119,7 +121,9 @@ export class CronJobs {
         (await this.list()).map((job) => `${JOB_PREFIX}${job.name}`),
       );
     }
-    return (await this.#parts.calls.call({ name: process }, 'runNow', [])) as RunAnswer;
+    const answer = (await this.#parts.calls.call({ name: process }, 'runNow', [])) as RunAnswer;
+    if (answer !== 'skipped') this.#parts.commands.issued('run', { process });
+    return answer;
   }
 }
 

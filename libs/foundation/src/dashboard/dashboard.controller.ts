@@ -12,7 +12,6 @@ import {
   Controller,
   ForbiddenException,
   Get,
-  Headers,
   HttpCode,
   HttpException,
   Inject,
@@ -25,6 +24,7 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
+import { actingAs } from '../context/actor.js';
 import { CronJobs } from '../cron/cron.jobs.js';
 import { RemoteError } from '../errors/call.errors.js';
 import { describe, isA, show } from '../errors/describe.js';
@@ -32,7 +32,14 @@ import { FoundationError } from '../errors/foundation.error.js';
 import { Log } from '../logging/log.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import { DashboardFeed } from './dashboard.feed.js';
-import { DASHBOARD, type DashboardRequest, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
+import {
+  DASHBOARD,
+  type DashboardRequest,
+  NoStoreInterceptor,
+  TokenGuard,
+  TokenVerifier,
+  userOf,
+} from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { cookieName, SESSION_MS, sessionFor } from './login.session.js';
 import { PAGE_FILES } from './page.files.js';
@@ -138,41 +145,41 @@ export function dashboardControllerAt({ path, access, decorators, traces }: Dash
     @Post('drain')
     @UseGuards(...inner)
     @HttpCode(200)
-    drain(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
-      const node = wordOf(body, 'node', headers);
-      return carryOut(`drain ${show(node)}`, () => this.processes.drain({ node }));
+    drain(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
+      const node = wordOf(body, 'node', request);
+      return carryOut(request, `drain ${show(node)}`, () => this.processes.drain({ node }));
     }
 
     @Post('undrain')
     @UseGuards(...inner)
     @HttpCode(200)
-    undrain(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
-      const node = wordOf(body, 'node', headers);
-      return carryOut(`undrain ${show(node)}`, () => this.processes.undrain({ node }));
+    undrain(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
+      const node = wordOf(body, 'node', request);
+      return carryOut(request, `undrain ${show(node)}`, () => this.processes.undrain({ node }));
     }
 
     @Post('move')
     @UseGuards(...inner)
     @HttpCode(200)
-    move(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
-      const [process, node] = [wordOf(body, 'process', headers), wordOf(body, 'node', headers)];
-      return carryOut(`move ${show(process)} to ${show(node)}`, () => this.processes.move(process, node));
+    move(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
+      const [process, node] = [wordOf(body, 'process', request), wordOf(body, 'node', request)];
+      return carryOut(request, `move ${show(process)} to ${show(node)}`, () => this.processes.move(process, node));
     }
 
     @Post('restart')
     @UseGuards(...inner)
     @HttpCode(200)
-    restart(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
-      const process = wordOf(body, 'process', headers);
-      return carryOut(`restart ${show(process)}`, () => this.processes.restart(process));
+    restart(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
+      const process = wordOf(body, 'process', request);
+      return carryOut(request, `restart ${show(process)}`, () => this.processes.restart(process));
     }
 
     @Post('run')
     @UseGuards(...inner)
     @HttpCode(200)
-    run(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
-      const job = wordOf(body, 'job', headers);
-      return carryOut(`run ${show(job)}`, () => this.cronJobs.runNow(job));
+    run(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
+      const job = wordOf(body, 'job', request);
+      return carryOut(request, `run ${show(job)}`, () => this.cronJobs.runNow(job));
     }
   }
   return FoundationDashboardController;
@@ -216,7 +223,7 @@ function requireOwnHeader(headers: IncomingMessage['headers']): void {
   if (headers[OWN_HEADER] === undefined) throw new ForbiddenException(`Send the header ${OWN_HEADER}: 1.`);
 }
 
-function wordOf(body: unknown, field: string, headers: IncomingMessage['headers']): string {
+function wordOf(body: unknown, field: string, { headers }: DashboardRequest): string {
   requireOwnHeader(headers);
   const value = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[field] : undefined;
   if (typeof value === 'string' && value.length > 0 && value.length <= 300) return value;
@@ -224,11 +231,15 @@ function wordOf(body: unknown, field: string, headers: IncomingMessage['headers'
 }
 
 /** What Foundation refuses is said in its own sentence; of anything else the log of this node has more. */
-async function carryOut(what: string, command: () => Promise<unknown>): Promise<{ ok: true }> {
+async function carryOut(
+  request: DashboardRequest,
+  what: string,
+  command: () => Promise<unknown>,
+): Promise<{ ok: true }> {
   const logger = new Log();
   logger.log('Command from the dashboard', { command: what });
   try {
-    await command();
+    await actingAs({ via: 'dashboard', name: userOf(request) }, command);
     return { ok: true };
   } catch (error) {
     logger.warn('Command from the dashboard failed', { command: what, error: describe(error) });

@@ -10,6 +10,7 @@ import {
   Injectable,
   UnauthorizedException,
 } from '@nestjs/common';
+import { read } from '../errors/describe.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { LoginAttempts, networkOf } from './login.attempts.js';
 import { cookieOf, EndedSessions, isToken, sessionEnd } from './login.session.js';
@@ -22,7 +23,21 @@ export type DashboardRequest = IncomingMessage & {
   raw?: IncomingMessage;
   /** The session that the request came with, and when it ends, in milliseconds since 1970. */
   session?: { value: string; until: number };
+  /** Where a guard of the application puts who it is, as those of Passport do. */
+  user?: unknown;
 };
+
+const NAMES = ['username', 'email', 'name', 'sub', 'id'] as const;
+
+/** Who it is, for the journal, as far as the guard of the application has said. */
+export function userOf({ user }: DashboardRequest): string | undefined {
+  if (typeof user === 'string') return user;
+  for (const name of NAMES) {
+    const value = read(user, name);
+    if ((typeof value === 'string' && value !== '') || typeof value === 'number') return String(value);
+  }
+  return undefined;
+}
 
 /** Checks tokens, and makes clients with wrong ones wait. */
 @Injectable()

@@ -9,6 +9,7 @@ import { ClusterPoller } from './cluster.poller.js';
 import { dashboardControllerAt } from './dashboard.controller.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import { DASHBOARD, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
+import { historyControllerAt } from './dashboard.history.controller.js';
 import {
   checkDashboard,
   type DashboardConfig,
@@ -64,7 +65,11 @@ const SOME_TOKEN = '-'.repeat(16);
 function dashboardModule(config: DashboardConfig, provider: Provider): DynamicModule {
   return {
     module: FoundationDashboardModule,
-    controllers: [dashboardControllerAt(config), ...(config.traces === undefined ? [] : [tracesControllerAt(config)])],
+    controllers: [
+      dashboardControllerAt(config),
+      historyControllerAt(config),
+      ...(config.traces === undefined ? [] : [tracesControllerAt(config)]),
+    ],
     providers: [provider, ClusterPoller, DashboardFeed, TokenVerifier, TraceReader, NoStoreInterceptor, TokenGuard],
   };
 }

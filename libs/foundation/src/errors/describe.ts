@@ -42,6 +42,11 @@ export function plain(text: string, limit = MAX_WORDS): string {
   return cut.replace(CONTROLS, ' ');
 }
 
+/** The same on one line. */
+export function oneLine(text: string, limit = MAX_WORDS): string {
+  return plain(text, limit).replace(/[\n\t]/g, ' ');
+}
+
 /** The one-line text of anything that was thrown: at most {@link MAX_WORDS} characters. */
 export function describe(thrown: unknown): string {
   return plain(wordsOf(thrown, MAX_DEPTH));

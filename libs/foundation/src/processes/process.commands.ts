@@ -3,7 +3,6 @@
  * Used by the facade. Underneath: rows of the process table, which the owners carry out; a drain is a call to the node.
  */
 import type { Backend } from '../backend/backend.js';
-import type { NodeRecord } from '../backend/directory/directory.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import type { CallRouter } from '../calls/call.router.js';
 import type { CallTarget } from '../calls/call.target.js';
@@ -12,6 +11,7 @@ import { declaredBy } from '../cluster/compatibility.js';
 import type { Member } from '../cluster/member.js';
 import { runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import type { FoundationConfig } from '../config/config.js';
+import type { IssuedCommands } from '../context/actor.js';
 import { CallInterruptedError, CallRefusedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { isA, quoted } from '../errors/describe.js';
@@ -28,7 +28,7 @@ import type { ProcessRegistry } from './process.registry.js';
 import { type ProcessWaiter, seenLast } from './process.waiter.js';
 import { ownershipOf } from './supervision/name.ownership.js';
 import type { Supervisor } from './supervision/supervisor.js';
-import { isOrphan } from './table/orphans.js';
+import { declaring, isOrphan } from './table/orphans.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './table/process.table.js';
 
 /** What the commands need. */
@@ -44,6 +44,7 @@ export interface ProcessCommandsParts {
   refs: ProcessRefs;
   waiter: ProcessWaiter;
   patience: Patience;
+  commands: Pick<IssuedCommands, 'issued'>;
 }
 
 /** See the file header. */
@@ -62,7 +63,9 @@ export class ProcessCommands {
           : { ...current, status: 'stopped' };
       });
     });
-    if (entry === undefined || supervisor.isWithin(this.#slotsOf(entry))) return;
+    if (entry === undefined) return;
+    this.parts.commands.issued('stop', { process: name });
+    if (supervisor.isWithin(this.#slotsOf(entry))) return;
     const { ttl, grace } = config.lease;
     const timeout = entry.options.stopTimeout + ttl + grace + 1000;
     let seen: OwnerRecord[] | undefined;
@@ -89,6 +92,7 @@ export class ProcessCommands {
   async restart<T>(name: string): Promise<ProcessRef<T>> {
     const withoutPreference = ({ prefer: _prefer, ...rest }: ProcessEntry): ProcessEntry => rest;
     const { entry, ran } = await this.#raise('restarting a process', name, withoutPreference);
+    this.parts.commands.issued('restart', { process: name });
     const { after } = entry;
     const [first = name] = this.#slotsOf(entry);
     const startTimeout = entry.options.timeout;
@@ -115,6 +119,7 @@ export class ProcessCommands {
     }
     if (owner?.node === node) return refs.ofOwner<T>(owner);
     const { entry } = await this.#raise('moving a process', name, (rest) => ({ ...rest, prefer: node }));
+    this.parts.commands.issued('move', { process: name, target: node });
     const { after, options } = entry;
     const own = await this.#within<T>([name], name);
     if (own !== undefined) return own;
@@ -150,7 +155,9 @@ export class ProcessCommands {
         }
         await Promise.all(slots.map((slot) => backend.restarts.forget(slot)));
         // Somebody may have changed it meanwhile.
-        if (await table.forget(entry)) return;
+        if (!(await table.forget(entry))) continue;
+        this.parts.commands.issued('forget', { process: name });
+        return;
       }
     });
   }
@@ -176,16 +183,18 @@ export class ProcessCommands {
     node?: string;
     timeout?: Duration;
   }): Promise<void> {
-    const { config, membership, supervisor, calls, control, patience } = this.parts;
+    const { config, membership, supervisor, calls, control, patience, commands } = this.parts;
     const most = LONGEST_TIMER_MS - config.calls.timeout;
     const timeout = givenTime('drain', 'timeout', given, { most });
     if (node === undefined || node === membership.self.name) {
+      commands.issued('drain', { target: membership.self.name });
       const draining = patience.once('draining this node', () => control.drain(timeout));
       if (!supervisor.isWithin()) return draining;
       unattended('draining this node', draining);
       return;
     }
     const { member, target } = this.#controlOf(node, 'drain');
+    commands.issued('drain', { target: node });
     try {
       await calls.callAt(target, 'drain', [timeout], { timeout: timeout + config.calls.timeout });
       await membership.replica.refresh();
@@ -197,10 +206,14 @@ export class ProcessCommands {
 
   /** See `ProcessManager.undrain`. */
   async undrain({ node = this.parts.membership.self.name }: { node?: string }): Promise<void> {
-    const { membership, calls, control, patience } = this.parts;
-    if (node === membership.self.name) return patience.once('undraining this node', () => control.undrain());
+    const { membership, calls, control, patience, commands } = this.parts;
+    if (node === membership.self.name) {
+      await patience.once('undraining this node', () => control.undrain());
+      return commands.issued('undrain', { target: node });
+    }
     try {
       await calls.callAt(this.#controlOf(node, 'undrain').target, 'undrain', []);
+      commands.issued('undrain', { target: node });
       await membership.replica.refresh();
     } catch (error) {
       if (!isA(error, CallRefusedError) || error.why !== 'not-callable') throw error;
@@ -283,10 +296,4 @@ export class ProcessCommands {
     if (!runsEverywhere(entry)) return slotNames(entry, '');
     return this.parts.membership.members().flatMap(({ name: node }) => slotNames(entry, node));
   }
-}
-
-function declaring(name: string, records: readonly NodeRecord[]): string {
-  const nodes = records.filter(({ declares }) => declares === undefined || Object.hasOwn(declares, name));
-  const names = nodes.slice(0, 3).map((node) => node.name);
-  return `${names.join(', ')}${nodes.length > 3 ? ', …' : ''} ${nodes.length === 1 ? 'declares' : 'declare'}`;
 }

@@ -6,6 +6,7 @@ import type { Backend } from '../backend/backend.js';
 import type { CallRouter } from '../calls/call.router.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import type { FoundationConfig } from '../config/config.js';
+import type { IssuedCommands } from '../context/actor.js';
 import type { NodeControl } from './node.control.js';
 import { Patience } from './patience.js';
 import { ProcessCommands } from './process.commands.js';
@@ -31,6 +32,7 @@ export interface ProcessIngredients {
   calls: CallRouter;
   control: Pick<NodeControl, 'drain' | 'undrain'>;
   checkWait: (name: string) => Promise<void>;
+  commands: Pick<IssuedCommands, 'issued'>;
 }
 
 /** What the facade delegates to. */

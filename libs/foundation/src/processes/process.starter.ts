@@ -9,6 +9,7 @@ import { marksOf } from '../calls/call.marks.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { partitionsOf, type ProcessCount, type ProcessKind, slotNames } from '../cluster/slot.names.js';
 import type { FoundationConfig, ResolvedProcessDefaults } from '../config/config.js';
+import type { IssuedCommands } from '../context/actor.js';
 import { ArgumentError, FoundationConfigError } from '../errors/config.errors.js';
 import { asError, isA, show } from '../errors/describe.js';
 import { LimitError } from '../errors/limit.errors.js';
@@ -42,6 +43,7 @@ export interface ProcessStarterParts {
   waiter: ProcessWaiter;
   patience: Patience;
   replaced: ReplacedProcesses;
+  commands: Pick<IssuedCommands, 'issued'>;
 }
 
 /** What a call requests to be started. */
@@ -159,6 +161,7 @@ export class ProcessStarter {
     const stop = waiter.listen(spec.name, (news) => (isHeard ||= news === 'owner'));
     try {
       const isWritten = await patience.retry('starting a process', this.#want(spec));
+      if (isWritten) this.parts.commands.issued('start', { process: spec.name });
       // INVARIANT (I22): it is new only when nothing was said of an owner since before the row was written.
       return { spec, isNew: isWritten && !isHeard };
     } finally {

@@ -65,7 +65,7 @@ beforeEach(async () => {
       self: { name: 'n0', bootId: 'b' },
     },
     channels: { gatherer: { ask } as never },
-    ...{ document, replica, channel: '#config:app', timeout: 1000 },
+    ...{ document, replica, channel: '#config:app', timeout: 1000, commands: { issued: () => undefined } },
   });
 });
 

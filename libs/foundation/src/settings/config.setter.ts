@@ -9,6 +9,7 @@ import type { TableReplica } from '../backend/tables/table.replica.js';
 import { type GatherAnswer, type Gathered } from '../calls/gathering.js';
 import type { ChannelRuntime } from '../channels/channel.runtime.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import type { IssuedCommands } from '../context/actor.js';
 import { ConflictError } from '../errors/cluster.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { RedisRefusedError } from '../errors/connection.errors.js';
@@ -78,6 +79,7 @@ export interface SetterParts {
   readonly replica: Pick<TableReplica<ConfigRow>, 'get' | 'change' | 'sync'>;
   readonly channel: string;
   readonly timeout: number;
+  readonly commands: Pick<IssuedCommands, 'issued'>;
 }
 
 /** A change under way. */
@@ -140,6 +142,7 @@ export class ConfigSetter {
       const accepted = await this.#propose(setting, content);
       const row = await this.#commit(setting, base, content);
       if (idOf(row) === setting.change.id || isIn(row, setting.change.id)) {
+        this.parts.commands.issued('configure', { target: path });
         // It is written, whatever the schema of this node does now.
         await endsWithin(Math.max(1, until - this.#clock.now()), document.settled(), this.#clock);
         return { revision: revisionOf(row!, setting.change.id), ...accepted };

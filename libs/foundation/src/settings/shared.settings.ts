@@ -7,6 +7,7 @@ import { TableReplica } from '../backend/tables/table.replica.js';
 import type { ChannelRuntime } from '../channels/channel.runtime.js';
 import type { ReservedChannel } from '../channels/reserved.channel.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import type { IssuedCommands } from '../context/actor.js';
 import { unattended } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { clockOf } from '../time/clock.js';
@@ -30,6 +31,7 @@ export interface SettingsParts {
   readonly telemetry: Telemetry;
   /** Milliseconds, where the caller says nothing. */
   readonly timeout: number;
+  readonly commands: Pick<IssuedCommands, 'issued'>;
 }
 
 /** What a node answers to a proposal. */

@@ -200,12 +200,42 @@ export type CronCause =
   /** Somebody asked for it. */
   | 'manual';
 
+/** What a command does. */
+export type CommandKind =
+  /** Starts a process that a call has asked for, and that did not run. */
+  | 'start'
+  /** Stops a process in the whole cluster. */
+  | 'stop'
+  /** Stops a process and starts it again. */
+  | 'restart'
+  /** Moves a process to a node. */
+  | 'move'
+  /** Removes a process that no node declares any longer. */
+  | 'forget'
+  /** Moves everything that a node owns to others. */
+  | 'drain'
+  /** Lets a node take work again. */
+  | 'undrain'
+  /** Runs a cron job now. */
+  | 'run'
+  /** Sets a value of the cluster-wide configuration. */
+  | 'configure';
+
+/** Where a command was given. */
+export type CommandSource =
+  /** A call in the application. */
+  | 'code'
+  /** The page of `FoundationDashboardModule`. */
+  | 'dashboard'
+  /** `npx foundation`. */
+  | 'command-line';
+
 /** Event name → payload. */
 export interface FoundationEvents {
   /** A node became a member of this node's view; also emitted once for this node itself. */
   'cluster.node_joined': { node: string; bootId: string };
-  /** A node is no longer in the view. */
-  'cluster.node_left': { node: string; bootId: string; reason: LeaveReason };
+  /** A node is no longer in the view; `joinedAt` in milliseconds since 1970 by the Redis clock. */
+  'cluster.node_left': { node: string; bootId: string; joinedAt?: number; reason: LeaveReason };
   /** A member missed heartbeats, or sent one again. */
   'cluster.node_suspect': { node: string; bootId: string; suspect: boolean };
   /** This node's view of the membership changed. */
@@ -286,6 +316,20 @@ export interface FoundationEvents {
    * A run began on the node `ranOn`, with that epoch, and its owner ended before it could say how; it is not repeated.
    */
   'cron.interrupted': { job: string; node: string; scheduled: number; ranOn: string; epoch: number };
+
+  /**
+   * A command was accepted on this node, and what follows of it may still go on: `actor` and `why` in their own
+   * words, on `process`, with `target` for the node that is drained or moved to, or the path that is configured.
+   */
+  'command.issued': {
+    command: CommandKind;
+    node: string;
+    via: CommandSource;
+    actor?: string;
+    why?: string;
+    process?: string;
+    target?: string;
+  };
 
   /** This node gives up what it owns: at the beginning, and again each time that one of the `total` has ended. */
   'drain.progress': { node: string; left: number; total: number };

@@ -27,6 +27,10 @@ export interface Lives {
    * from the last look of its owner. Longer than any of them is away and means to come back.
    */
   unused: number;
+  /** The journal, from its last entry. */
+  journal: number;
+  /** What keeps an entry of the journal from being written twice, from the last one of its node. */
+  journalMarks: number;
 }
 
 /** See {@link Lives}. */
@@ -38,4 +42,6 @@ export const LIVES: Readonly<Lives> = {
   fenced: 30 * DAY,
   fencedMark: DAY,
   unused: 30 * DAY,
+  journal: 90 * DAY,
+  journalMarks: HOUR,
 };

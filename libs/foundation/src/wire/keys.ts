@@ -48,6 +48,12 @@ export interface Keys {
   readonly settingMarks: string;
   /** HASH: the same as of the processes. */
   readonly settingHead: string;
+  /** STREAM of entries with the field `m`: what happened in the cluster; see `journal.scripts.ts`. */
+  readonly journal: string;
+  /** ZSET what several nodes report → when the first of them did, in ms of the Redis clock. */
+  readonly journalMarks: string;
+  /** STRING: the number of the last entry of the journal that a node has written, by boot id. */
+  journalWritten(bootId: string): string;
   /** Topic of the hints: something changed, check now instead of later. */
   readonly hints: string;
   /** STRING why a node left, by boot id; lives for a minute. */
@@ -129,6 +135,9 @@ export function keysOf(appName: string, db = 0): Keys {
     settingVersions: `${tag}:settings:versions`,
     settingMarks: `${tag}:settings:marks`,
     settingHead: `${tag}:settings:head`,
+    journal: `${tag}:journal`,
+    journalMarks: `${tag}:journal:marks`,
+    journalWritten: (bootId) => `${tag}:journal:written:${bootId}`,
     hints: `${topics}:hints`,
     left: (bootId) => `${tag}:left:${bootId}`,
     lease: (name) => `${tag}:lease:${name}`,

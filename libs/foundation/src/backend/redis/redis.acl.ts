@@ -71,6 +71,7 @@ export function trials(scratch: string): [command: string, ...args: string[]][] 
     ['XCLAIM', stream, 'g', 'c', '0', '0-1'],
     ['XACK', stream, 'g', '0-1'],
     ['XRANGE', stream, '-', '+'],
+    ['XREVRANGE', stream, '+', '-'],
     ['XTRIM', stream, 'MAXLEN', '~', '10'],
     ['PUBLISH', scratch, ''],
     ['EVAL', `return redis.call('GET', KEYS[1])`, '1', text],

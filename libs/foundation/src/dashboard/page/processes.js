@@ -2,6 +2,7 @@
 import { askMove, askRestart } from './actions.js';
 import { badge, byId, keyed, toneOf, write } from './dom.js';
 import { duration, number } from './format.js';
+import { historyOf } from './history.js';
 import { shown, troubledFirst } from './tables.js';
 
 const textOf = ({ name, kind, state, node, why, error }) => [name, kind, state, node, why, error].join(' ');
@@ -20,6 +21,7 @@ export function renderProcesses({ processes, processesLeftOut, nodes, at }, filt
     (row, one) => {
       row.nodes = nodes;
       write(row.name, one.name);
+      row.name.href = historyOf(one.name);
       write(row.kind, one.kind);
       write(row.why, one.why);
       badge(row.state, one.state);

@@ -1,6 +1,7 @@
 // The view of one trace, as a time-line: a line for each span, below the one that it belongs to.
 import { badge, byId, keyed, title, tone, write } from './dom.js';
 import { number, plural } from './format.js';
+import { isHistory, showHistory } from './history.js';
 import { get } from './server.js';
 import { scaleOf, ticksOf, took, treeOf } from './timeline.js';
 import { stateOf } from './traces.js';
@@ -24,7 +25,9 @@ export function showView(isSignedIn) {
   clearTimeout(timer);
   const id = isSignedIn ? idOfHash() : undefined;
   byId('trace').hidden = id === undefined;
-  byId('cluster').hidden = id !== undefined;
+  const hasHistory = isSignedIn && isHistory();
+  showHistory(hasHistory);
+  byId('cluster').hidden = id !== undefined || hasHistory;
   if (id === wanted && id !== undefined) return void follow(id);
   wanted = id;
   if (id === undefined) return;

@@ -2,6 +2,7 @@
  * Processes that a release declared and that no node declares any longer: they are shown as orphaned, and their rows go
  * after a while. Called by the sweep; underneath rows of the process table, and the records of the members.
  */
+import type { NodeRecord } from '../../backend/directory/directory.js';
 import type { Leases } from '../../backend/leases/leases.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { declaredBy } from '../../cluster/compatibility.js';
@@ -77,4 +78,11 @@ export class Orphans {
     const owners = await this.leases.owners(slotNames(entry, ''));
     return owners.some((owner) => owner !== undefined);
   }
+}
+
+/** The nodes that declare it, in words. */
+export function declaring(name: string, records: readonly NodeRecord[]): string {
+  const nodes = records.filter(({ declares }) => declares === undefined || Object.hasOwn(declares, name));
+  const names = nodes.slice(0, 3).map((node) => node.name);
+  return `${names.join(', ')}${nodes.length > 3 ? ', …' : ''} ${nodes.length === 1 ? 'declares' : 'declare'}`;
 }

@@ -1,0 +1,70 @@
+/**
+ * The journal for the page, below the path of the dashboard and under the same guards.
+ * Made by the module; underneath `Journal.read`.
+ */
+import {
+  applyDecorators,
+  BadRequestException,
+  type CanActivate,
+  Controller,
+  Get,
+  HttpException,
+  Inject,
+  Query,
+  type Type,
+  UseFilters,
+  UseGuards,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import { ArgumentError } from '../errors/config.errors.js';
+import { isA } from '../errors/describe.js';
+import { FoundationError } from '../errors/foundation.error.js';
+import { Journal, type JournalEntry, type JournalQuery } from '../journal/journal.js';
+import { wordsOf } from '../journal/journal.words.js';
+import { isObject } from '../wire/decode.js';
+import { NoStoreInterceptor, TokenGuard } from './dashboard.guard.js';
+import type { DashboardConfig } from './dashboard.options.js';
+import { RefusalFilter } from './refusal.filter.js';
+
+/** An entry, and what it says in words. */
+export interface EntrySeen extends JournalEntry {
+  text: string;
+}
+
+const TEXTS = ['process', 'node', 'kind', 'since', 'until', 'after'] as const;
+
+/** A controller below this path. */
+export function historyControllerAt({ path, access, decorators }: DashboardConfig): Type {
+  const guards: Type<CanActivate>[] = [NoStoreInterceptor, 'guard' in access ? access.guard : TokenGuard];
+
+  @Controller({ path: `${path}/history`, version: VERSION_NEUTRAL })
+  @UseGuards(...guards)
+  @UseFilters(RefusalFilter)
+  @applyDecorators(...decorators)
+  class FoundationHistoryController {
+    constructor(@Inject(Journal) private readonly journal: Journal) {}
+
+    @Get()
+    async list(@Query() query: unknown): Promise<{ entries: EntrySeen[] }> {
+      try {
+        const entries = await this.journal.read(queryOf(query));
+        return { entries: entries.map((entry) => ({ ...entry, text: wordsOf(entry) })) };
+      } catch (error) {
+        if (isA(error, ArgumentError)) throw new BadRequestException(error.message);
+        if (isA(error, FoundationError)) throw new HttpException({ message: error.message }, 503);
+        throw error;
+      }
+    }
+  }
+  return FoundationHistoryController;
+}
+
+/** Each parser of query strings has forms of its own for what comes twice; of those nothing is taken. */
+function queryOf(given: unknown): JournalQuery {
+  const fields = isObject(given) ? given : {};
+  const query: Record<string, unknown> = {};
+  for (const name of TEXTS) if (typeof fields[name] === 'string' && fields[name] !== '') query[name] = fields[name];
+  const { limit } = fields;
+  if (typeof limit === 'string' && limit !== '') query['limit'] = Number(limit);
+  return query;
+}
