@@ -15,23 +15,33 @@ if grace(string.match(KEYS[1], '^(%b{})') .. ':incarnation', math.ceil(ARGV[2] *
 `;
 
 /**
+ * Lua: `own(key, life, token, node, boot, epoch, state, since, ttl)` writes the record of a new owner, in the place of
+ * all that was there.
+ */
+const OWN = `
+local function own(key, life, token, node, boot, epoch, state, since, ttl)
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'token', token, 'node', node, 'bootId', boot, 'epoch', epoch, 'state', state,
+    'since', string.format('%.0f', since), 'ttl', ttl)
+  redis.call('PEXPIRE', key, life)
+end
+`;
+
+/**
  * KEYS incarnation, lease, epoch, owner · ARGV token, grace ms, node, bootId, ttl, floor, life of the epoch, of the
  * owner → the new epoch; of an owner before that did not give the name back its node and epoch, or '', and '1' where it
  * was another node that had not started what it owned; '' when not the holder.
  */
 export const mintScript = new Script(
   'foundationLeaseMint',
-  `${GRACE}${MINT_EPOCH}
+  `${GRACE}${MINT_EPOCH}${OWN}
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return '' end
 local left, now, _, _, least = grace(KEYS[1], ARGV[2])
 if left > 0 then return '' end
 local epoch = mint(KEYS[3], math.max(tonumber(ARGV[6]), least), ARGV[7])
 local was = redis.pcall('HMGET', KEYS[4], 'node', 'state', 'epoch', 'bootId')
 local unstarted = was[2] == 'starting' and was[4] ~= ARGV[4]
-redis.call('DEL', KEYS[4])
-redis.call('HSET', KEYS[4], 'token', ARGV[1], 'node', ARGV[3], 'bootId', ARGV[4], 'epoch', epoch,
-  'state', 'starting', 'since', string.format('%.0f', now), 'ttl', ARGV[5])
-redis.call('PEXPIRE', KEYS[4], ARGV[8])
+own(KEYS[4], ARGV[8], ARGV[1], ARGV[3], ARGV[4], epoch, 'starting', now, ARGV[5])
 return { epoch, was[1] or '', was[3] or '', unstarted and '1' or '' }
 `,
 );
@@ -122,17 +132,14 @@ return replies
  */
 export const recoverScript = new Script(
   'foundationLeaseRecover',
-  `${GRACE}${MINT_EPOCH}${IN_TIME}
+  `${GRACE}${MINT_EPOCH}${OWN}${IN_TIME}
 local fresh, at = in_time(ARGV[7], ARGV[8])
 local left, now, _, _, least = grace(KEYS[1], ARGV[1])
 local replies = { at }
 local function begin(i, held)
   local epoch, owner, token, state = KEYS[i * 3 + 3], KEYS[i * 3 + 4], ARGV[i * 4 + 10], ARGV[i * 4 + 13]
   local minted = mint(epoch, math.max(tonumber(held), least), ARGV[5])
-  redis.call('DEL', owner)
-  redis.call('HSET', owner, 'token', token, 'node', ARGV[2], 'bootId', ARGV[3], 'epoch', minted,
-    'state', state, 'since', string.format('%.0f', now), 'ttl', ARGV[4])
-  redis.call('PEXPIRE', owner, ARGV[6])
+  own(owner, ARGV[6], token, ARGV[2], ARGV[3], minted, state, now, ARGV[4])
   return minted
 end
 for i = 0, (#KEYS - 1) / 3 - 1 do
@@ -187,9 +194,12 @@ for i = 0, #KEYS / 3 - 1 do
     if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then
       redis.call('SET', stored, epoch, 'PX', ARGV[4])
     end
-    local known = redis.call('HMGET', owner, 'token', 'since')
+    local known = redis.call('HMGET', owner, 'token', 'since', 'state')
+    local is_known = known[1] == token
+    -- A confirmation that was delayed must not take back that its owner runs.
+    if is_known and known[3] == 'running' then state = 'running' end
     redis.call('HSET', owner, 'token', token, 'node', ARGV[1], 'bootId', ARGV[2], 'epoch', epoch, 'state', state,
-      'since', known[1] == token and known[2] or now, 'ttl', ARGV[3])
+      'since', is_known and known[2] or now, 'ttl', ARGV[3])
     redis.call('PEXPIRE', owner, ARGV[5])
     replies[i + 2] = 1
   end
@@ -205,9 +215,9 @@ return replies
  */
 export const prolongScript = new Script(
   'foundationLeaseProlong',
-  `
+  `${OWN}
 local t = redis.call('TIME')
-local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
 for i = 0, #KEYS / 3 - 1 do
   local lease, stored, owner = KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3]
   local token, epoch, state = ARGV[i * 3 + 6], ARGV[i * 3 + 7], ARGV[i * 3 + 8]
@@ -215,11 +225,10 @@ for i = 0, #KEYS / 3 - 1 do
     if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then redis.call('SET', stored, epoch) end
     redis.call('PEXPIRE', stored, ARGV[4])
     if redis.call('HGET', owner, 'token') ~= token then
-      redis.call('DEL', owner)
-      redis.call('HSET', owner, 'token', token, 'node', ARGV[1], 'bootId', ARGV[2], 'epoch', epoch, 'state', state,
-        'since', now, 'ttl', ARGV[3])
+      own(owner, ARGV[5], token, ARGV[1], ARGV[2], epoch, state, now, ARGV[3])
+    else
+      redis.call('PEXPIRE', owner, ARGV[5])
     end
-    redis.call('PEXPIRE', owner, ARGV[5])
   end
 end
 return 1
