@@ -145,6 +145,34 @@ describe('The clock of Redis', () => {
   });
 });
 
+describe('A beat that comes late', () => {
+  const scoreOf = (name: string): Promise<string> => server.cli('ZSCORE', keys.beats, name);
+
+  it.each([
+    ['while another node beats, is no jump of the clock: who died is removed no later', 300, true],
+    ['while no other node beats, may be one', 3000, false],
+  ])('%s', async (_how, otherAgoMs, stays) => {
+    const [a, b, dead] = [
+      await Member.join({ membership: SLOW }),
+      await Member.join({ membership: SLOW }),
+      await Member.join({ membership: SLOW }),
+    ];
+    await eventually(async () => {
+      await a.beat();
+      const [late, other] = [await agoInMs(3000), await agoInMs(otherAgoMs)];
+      await server.cli('ZADD', keys.beats, late, a.name, other, b.name, late, dead.name);
+      const sent = performance.now();
+      expect(await a.beat()).toMatchObject({ status: 'ok' });
+      // On a machine that was so slow the beats have other ages.
+      if (performance.now() - sent > 500) return false;
+      expect((await scoreOf(dead.name)) === late).toBe(stays);
+      expect((await scoreOf(b.name)) === other).toBe(stays);
+      expect(Number(await scoreOf(a.name))).toBeGreaterThan(Number(late) + 2000);
+      return true;
+    });
+  });
+});
+
 describe('After a loss of data', () => {
   const LONG: FoundationOptions = { lease: { ...LEASE, ttl: 5000, renewEvery: 1500 }, membership: SLOW };
   const SHORT: FoundationOptions = { lease: LEASE, membership: FAST };

@@ -104,7 +104,9 @@ return { '', string.format('%.0f', joined) }
  *
  * INVARIANT (I25): a node is judged by the times that it beats by, which its record says, and never by a clock that
  * jumped: where Redis counted another time since this node's last beat than the node itself, all beats are moved by the
- * difference.
+ * difference. Not where another node has beaten within that difference: a clock that jumped had left its beat behind,
+ * so what took the time was the way of this one beat. With no other node that lives to tell, a beat that was delayed
+ * looks like a jump, and who died is removed later by the delay; a beat is waited for by its command timeout at most.
  */
 export const beatScript = new Script(
   'foundationNodeBeat',
@@ -123,7 +125,10 @@ elseif boot ~= ARGV[2] then
 else
   local last, silent = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or ''), tonumber(ARGV[11])
   local jump = last and silent >= 0 and now - last - silent or 0
-  if math.abs(jump) > 1000 then
+  -- Its own last beat is longer ago than that.
+  local is_delayed = jump > 1000
+    and #redis.call('ZRANGEBYSCORE', KEYS[2], now - jump + 1000, now, 'LIMIT', '0', '1') > 0
+  if math.abs(jump) > 1000 and not is_delayed then
     local beats = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
     for i = 1, #beats, 2 do
       local beat = tonumber(beats[i + 1])
