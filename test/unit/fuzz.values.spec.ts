@@ -5,10 +5,13 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import secureJson from 'secure-json-parse';
+import { HIGHEST_REVISION, revisionOf } from '../../libs/foundation/src/backend/leases/ticks.js';
+import { readRestart } from '../../libs/foundation/src/backend/restarts/restarts.js';
 import { entriesOf, newEntriesOf } from '../../libs/foundation/src/backend/streams/stream.entries.js';
 import { open, seal } from '../../libs/foundation/src/cluster/topologies/gossip/gossip.packets.js';
 import { endpointFrom, redisFrom } from '../../libs/foundation/src/config/resolve.endpoint.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
+import { readRecord, writeRecord } from '../../libs/foundation/src/cron/job.record.js';
 import { ArgumentError, FoundationConfigError } from '../../libs/foundation/src/errors/config.errors.js';
 import { readCriteria } from '../../libs/foundation/src/services/service.criteria.js';
 import type { ServiceInfo } from '../../libs/foundation/src/services/service.js';
@@ -16,7 +19,8 @@ import { copyJson, parseJson } from '../../libs/foundation/src/wire/json.js';
 import { fuzzPlan } from '../support/mutations.js';
 
 const { seconds, seed } = fuzzPlan(6);
-const parts = 8;
+const parts = 10;
+const AT = 1_760_000_000_000;
 const plan = { seed, numRuns: 100_000, interruptAfterTimeLimit: (seconds * 1000) / parts } as const;
 const PATIENCE_MS = seconds * 1000 + 60_000;
 
@@ -301,6 +305,67 @@ describe('arbitrary values', () => {
   );
 
   it(
+    'as the data of a job are a restart or nothing, which reaches no prototype, in the opinion of secure-json-parse too',
+    () => {
+      const member = fc.tuple(
+        fc.oneof(fc.constantFrom('"name"', '"epoch"', '"\\u006eame"'), name),
+        fc.oneof(json, fc.string({ maxLength: 500 }).map(quoted), fc.maxSafeNat().map(String), fc.double().map(quoted)),
+      );
+      const data = fc.oneof(
+        json,
+        fc.array(member, { maxLength: 5 }).map((all) => `{${all.map((pair) => pair.join(':')).join(',')}}`),
+      );
+      fc.assert(
+        fc.property(data, (text) => {
+          // As BullMQ reads it.
+          const read = readRestart(JSON.parse(text));
+          if (read === undefined) return;
+          expect(Object.keys(read).sort()).toEqual(['epoch', 'name']);
+          expect([typeof read.name, read.name.length <= 400]).toEqual(['string', true]);
+          expect(Number.isSafeInteger(read.epoch) && read.epoch >= 0).toBe(true);
+          expect(() => {
+            secureJson.scan({ ...read }, { protoAction: 'error', constructorAction: 'error' });
+          }).not.toThrow();
+          mergeCarelessly({}, read);
+          expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+        }),
+        plan,
+      );
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'as the record of a cron job are one or nothing, and no time in it is beyond what a clock says',
+    () => {
+      const field = fc.constantFrom('rev', 'schedule', 'since', 'next', 'run', 'last', 'waiting', 'missed', 'counts');
+      const run = { scheduled: AT, cause: 'tick', started: AT, node: 'n', epoch: 1, outcome: 'done' };
+      const record = { rev: 3, schedule: '* * * * *', since: AT, next: AT, waiting: AT, run, last: run, counts: {} };
+      const change = fc.tuple(
+        field,
+        fc.oneof(fc.jsonValue(), fc.maxSafeInteger(), fc.constantFrom(8.64e15, -1, 1e300)),
+      );
+      fc.assert(
+        fc.property(fc.array(change, { maxLength: 3 }), fc.oneof(json, fc.constant('')), (changes, noise) => {
+          const changed = { ...record, ...Object.fromEntries(changes) };
+          const doubts: string[] = [];
+          for (const text of [JSON.stringify(changed), noise]) {
+            const read = readRecord(text, AT, (part) => doubts.push(part));
+            if (read === undefined) continue;
+            const times = [read.since, read.waiting, read.run?.started, read.run?.scheduled, read.last?.scheduled];
+            for (const time of times) expect(time ?? 0).toBeLessThanOrEqual(AT + 86_400_000);
+            expect(revisionOf(writeRecord({ ...read, rev: read.rev + 1 }))).toBe(
+              read.rev < HIGHEST_REVISION ? read.rev + 1 : 0,
+            );
+          }
+        }),
+        plan,
+      );
+    },
+    PATIENCE_MS,
+  );
+
+  it(
     'as replies of Redis with the entries of a stream are entries or nothing',
     () => {
       const part = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.boolean(), fc.bigInt());
@@ -322,6 +387,10 @@ describe('arbitrary values', () => {
     PATIENCE_MS,
   );
 });
+
+function quoted(value: unknown): string {
+  return JSON.stringify(value);
+}
 
 /** The second opinion changes what it is given. */
 function copyOf(value: unknown): object {

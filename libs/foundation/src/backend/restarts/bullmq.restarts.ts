@@ -10,10 +10,9 @@ import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import { endsWithin, within } from '../../time/timeout.js';
-import { record, text, whole } from '../../wire/decode.js';
 import type { Keys } from '../../wire/keys.js';
 import { callsOf, Script, toNumber } from '../redis/lua.script.js';
-import type { RestartHandlers, Restarts } from './restarts.js';
+import { readRestart, type RestartHandlers, type Restarts } from './restarts.js';
 
 /** The queue's name; its prefix is the application's hash tag. */
 export const QUEUE_NAME = 'supervision';
@@ -49,11 +48,6 @@ return redis.call('ZCARD', KEYS[1])
 export function createQueue(publisher: Redis, keys: Keys, observes = false): Queue {
   return new Queue(QUEUE_NAME, { connection: publisher, prefix: keys.tag, skipMetasUpdate: observes });
 }
-
-/** The longest name of a process or a slot of one, in characters. */
-const MAX_NAME = 400;
-
-const readRestart = record<{ name: string; epoch: number }>({ name: text(MAX_NAME, 0), epoch: whole() });
 
 /** What the restarts are made of. */
 export interface BullmqRestartsParts {

@@ -2,6 +2,13 @@
  * Contract: counts crashes and starts processes again after a delay.
  * Implemented by `bullmq.restarts.ts` and `local.restarts.ts`; used by the supervisor.
  */
+import { record, text, whole } from '../../wire/decode.js';
+
+/** The longest name of a process or a slot of one, in characters. */
+const MAX_NAME = 400;
+
+/** What a restart job says, out of what anybody may have put into the queue; `undefined` for anything else. */
+export const readRestart = record<{ name: string; epoch: number }>({ name: text(MAX_NAME, 0), epoch: whole() });
 
 /** What a job calls; both may come twice and must then do nothing. */
 export interface RestartHandlers {
