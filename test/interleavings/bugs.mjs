@@ -16,6 +16,12 @@ export const BUGS = [
   },
   {
     level: 'leases',
+    name: 'a fenced write that went astray is written over a later one',
+    find: "if stored == ARGV[1] and by == ARGV[3] and tonumber(number) > tonumber(ARGV[4]) then return '' end",
+    put: '',
+  },
+  {
+    level: 'leases',
     name: 'a fenced write of an earlier life of the data is accepted',
     find: 'if tonumber(ARGV[1]) < least then return',
     put: 'if false then return',

@@ -40,6 +40,8 @@ export function run({ names, ports, stopMs, stale }) {
   const ticks = new RedisTicks(control, keys);
   const running = new Map();
   let left = false;
+  /** Fenced writes so far: the number of each is its value. */
+  let writes = 0;
   const rank = (name) => (name.length * 7 + actor.pid + name.charCodeAt(name.length - 1)) % 3;
   const candidacy = new Candidacy(leases, (name) => ({ rank: rank(name), queueMs: 0 }), won, machineClock);
   for (const name of names) candidacy.want(name);
@@ -95,7 +97,7 @@ export function run({ names, ports, stopMs, stale }) {
       record('test.effect', { name, epoch: lease.epoch });
     });
     const { set } = fencedEffects({ leases, lease, name, node: self.name });
-    owned.writing = every(owned, WRITE_EVERY_MS, () => write(name, lease.epoch, () => set(name, self.name)));
+    owned.writing = every(owned, WRITE_EVERY_MS, () => write(name, lease.epoch, (value) => set(name, value)));
     owned.ticking = tick(owned);
   }
 
@@ -136,13 +138,14 @@ export function run({ names, ports, stopMs, stale }) {
     );
   }
 
-  async function write(name, epoch, set = () => leases.fencedSet(name, self.name, epoch)) {
+  async function write(name, epoch, set = (value) => leases.fencedSet(name, value, epoch)) {
     const sentAt = historyNow();
-    const outcome = await set().then(
+    const number = (writes += 1);
+    const outcome = await set(`${self.bootId} ${number}`).then(
       () => 'accepted',
       (error) => error.name,
     );
-    record('test.fenced_write', { name, epoch, sentAt, accepted: outcome === 'accepted', outcome });
+    record('test.fenced_write', { name, epoch, number, sentAt, accepted: outcome === 'accepted', outcome });
   }
 
   /** What is still on its way from an owner that has gone. */
@@ -170,7 +173,17 @@ export function run({ names, ports, stopMs, stale }) {
         if (owner?.state !== 'running') continue;
         record('test.lookup', { name: owner.name, askedAt, node: owner.node, epoch: owner.epoch });
       }
+      // Of several servers one may be behind.
+      if (further.length === 0) for (const name of names) await read(name);
     }
+  }
+
+  async function read(name) {
+    const askedAt = historyNow();
+    const [epoch, value] = await connections.control.hmget(keys.fenced(name), 'epoch', 'value').catch(() => []);
+    const [writer, number] = value?.split(' ') ?? [];
+    if (number === undefined) return;
+    record('test.fenced_read', { name, epoch: Number(epoch), writer, number: Number(number), askedAt });
   }
 
   function move(name) {

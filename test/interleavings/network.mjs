@@ -1,11 +1,14 @@
 // The network of a world: connections between actors whose packets take a time that is drawn, and come in order.
-// A link of a node may hold requests, replies or both back, and deliver them when it heals, as TCP does; or cut.
+// A link of a node may hold requests, replies or both back, and deliver them when it heals, as TCP does; or cut; or let
+// requests go astray: their connection ends, others take its place, and only then they arrive.
 import { Buffer } from 'node:buffer';
 import { Duplex } from 'node:stream';
 
 /** How long a packet takes, in milliseconds. */
 export const QUIET = { leastMs: 0.05, mostMs: 1, slowChance: 0.01, slowMs: 30 };
 const GAP_MS = 1e-5;
+/** What has gone astray arrives within so many milliseconds after its connection has ended. */
+const ASTRAY_MS = 3000;
 
 export class Network {
   #listeners = new Map();
@@ -50,10 +53,12 @@ export class Network {
 
   /** Changes how the connections of an actor behave. */
   link(actor, mode) {
+    const before = actor.link;
     actor.link = mode;
     for (const each of [...this.#connections]) {
       if (each.client.actor !== actor) continue;
       if (mode === 'cut') each.reset();
+      else if (before === 'astray') each.goAstray();
       else each.release();
     }
   }
@@ -91,7 +96,7 @@ class Connection {
 
   #holds(direction) {
     const { link } = this.client.actor;
-    return link === 'blackhole' || link === `no${direction}`;
+    return link === 'blackhole' || link === `no${direction}` || (link === 'astray' && direction === 'request');
   }
 
   send(direction, chunk) {
@@ -104,6 +109,16 @@ class Connection {
       if (this.#holds(direction)) continue;
       for (const chunk of this.#held[direction].splice(0)) this.#pass(direction, chunk);
     }
+  }
+
+  /** Its client finds it reset; what it has sent arrives all the same, some time later. */
+  goAstray() {
+    const { world } = this.network;
+    const held = this.#held.request.splice(0);
+    if (held.length === 0) return;
+    this.#last.request = world.now + world.random() * ASTRAY_MS;
+    for (const chunk of held) this.#pass('request', chunk);
+    this.#reset(this.client);
   }
 
   /** `null` ends that direction. */
@@ -126,11 +141,13 @@ class Connection {
 
   reset() {
     this.network.forget(this);
-    for (const socket of [this.client, this.server]) {
-      this.network.world.at(this.network.world.now + this.network.took(), socket.actor, () => {
-        if (!socket.destroyed) socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
-      });
-    }
+    for (const socket of [this.client, this.server]) this.#reset(socket);
+  }
+
+  #reset(socket) {
+    this.network.world.at(this.network.world.now + this.network.took(), socket.actor, () => {
+      if (!socket.destroyed) socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+    });
   }
 
   /** One side has closed. */

@@ -33,7 +33,7 @@ const action = fc.oneof(
   away('freeze', 50, 1200),
   away('freeze', 1300, 5000),
   { weight: 3, arbitrary: cut('cut') },
-  { weight: 5, arbitrary: cut('blackhole', 'norequest', 'noreply') },
+  { weight: 6, arbitrary: cut('blackhole', 'norequest', 'noreply', 'astray') },
   redis('pauseRedis', 100, 3000),
   redis('flush', 0, 0),
   redis('restartRedis', 10, 2500),
@@ -78,6 +78,14 @@ const leaseStep = fc.oneof(
   away('freeze', 1000, 4000),
   { weight: 3, arbitrary: cut('cut') },
   { weight: 10, arbitrary: cut('blackhole', 'norequest', 'noreply') },
+  // So short that its lease outlives it.
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      ...{ kind: fc.constant('cutOff'), node, mode: fc.constant('astray') },
+      forMs: between(20, 900),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('pauseRedis'), server, forMs: between(50, 2500) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('restartRedis'), server, forMs: between(1, 1500) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('flush'), server }) },

@@ -9,12 +9,20 @@ export const ROOMS = {
     sources: [
       ...at('backend/leases', 'held.lease.ts', 'lease.renewal.ts', 'redlock.leases.ts', 'name.locks.ts'),
       ...at('backend/leases', 'lease.quorum.ts', 'lease.calls.ts', 'lease.deadlines.ts', 'lease.records.ts'),
-      ...at('backend/leases', 'lease.owners.ts', 'server.clock.ts', 'local.lease.ts', 'local.leases.ts'),
+      ...at(
+        'backend/leases',
+        'lease.owners.ts',
+        'lease.handoffs.ts',
+        'server.clock.ts',
+        'local.lease.ts',
+        'local.leases.ts',
+      ),
       ...at('backend/redis', 'grace.period.ts', 'incarnation.script.ts'),
       ...at('backend/leases', 'lease.scripts.ts', 'owner.scripts.ts', 'epoch.scripts.ts', 'handoff.scripts.ts'),
     ],
     specs: [
       ...at('backend', 'leases', 'local.ports.spec.ts', 'redis/grace.period.spec.ts'),
+      'test/unit/orders/renewal.orders.spec.ts',
       `${REDIS}/lease.scripts.spec.ts`,
     ],
   },
