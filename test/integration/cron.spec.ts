@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { ClusterCron, type ClusterCronOptions, CronJobs, type CronRun, Telemetry } from 'nestjs-foundation';
 import { LocalTicks } from '../../libs/foundation/src/backend/leases/local.ticks.js';
-import type { KeptTicks, Ticks } from '../../libs/foundation/src/backend/leases/ticks.js';
+import { type KeptTicks, revisionOf, type Ticks } from '../../libs/foundation/src/backend/leases/ticks.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -60,6 +60,21 @@ describe.each<[string, () => Promise<Ticks>]>([
     expect(await ticks.read(['job'])).toEqual(['{"rev":1}']);
   });
 
+  it('is not written over by what its owner wrote before, and arrives late', async () => {
+    const ticks = await make();
+    await ticks.open('job', 5);
+    expect(await ticks.write('job', 5, '{"rev":9,"run":1}', { at: tick, id: 'a' })).toBe('done');
+    expect(await ticks.write('job', 5, '{"rev":9,"run":1}', { at: tick, id: 'a' })).toBe('done');
+    expect(await ticks.write('job', 5, '{"rev":10}')).toBe('done');
+    expect(await ticks.write('job', 5, '{"rev":9,"run":1}', { at: tick, id: 'a' })).toBe('late');
+    expect(await ticks.write('job', 5, '{"rev":9,"waiting":1}')).toBe('late');
+    expect(await ticks.write('job', 5, '{"rev":9}', { at: tick + 1000, id: 'b' })).toBe('late');
+    expect(await ticks.open('job', 6)).toEqual({ claimed: tick, record: '{"rev":10}' });
+    // A revision is one of its epoch.
+    expect(await ticks.write('job', 7, '{"rev":1}')).toBe('done');
+    expect(await ticks.read(['job'])).toEqual(['{"rev":1}']);
+  });
+
   it('lets no time be claimed that is far ahead', async () => {
     const ticks = await make();
     await ticks.open('job', 5);
@@ -98,6 +113,17 @@ describe.each<[string, () => Promise<Ticks>]>([
     await ticks.open('job', epoch + 1);
     await ticks.restore([{ ...kept, record: '{"rev":9}', claimed: tick + 1000 }]);
     expect(await ticks.recall(['job'])).toEqual([{ ...kept, epoch: epoch + 1 }]);
+  });
+});
+
+describe('what a job remembers on some servers only', () => {
+  it('refuses nothing that the next owner writes', async () => {
+    const ticks = await onQuorum();
+    await ticks.open('job', 5);
+    await ticks.write('job', 5, '{"rev":1}');
+    await server.cli('HSET', keys.cron('job'), 'record', '{"rev":7}', 'epoch', '3');
+    const opened = (await ticks.open('job', 6))!;
+    expect([opened.record, opened.revision]).toEqual(['{"rev":1}', 7]);
   });
 });
 
@@ -158,6 +184,18 @@ describe('the hash of a job that another client wrote', () => {
         expect(await claimedOf()).toBe(String(tick + 1000));
         expect(await ticks.open('job', 7)).toEqual({ claimed: tick + 1000, record: '{"rev":2}' });
         await server.cli('DEL', keys.cron('job'));
+      }
+    },
+  );
+
+  it.each(['999999999999999', '1000000000000000', '9007199254740991', '9'.repeat(400)])(
+    'keeps no record from being written: revision %s',
+    async (rev) => {
+      const ticks = (await backendOn(server, appName)).backend.ticks;
+      await server.cli('HSET', keys.cron('job'), 'record', `{"rev":${rev}}`);
+      const { record, revision = revisionOf(record) } = (await ticks.open('job', 5))!;
+      for (const next of [revision + 1, revision + 2]) {
+        expect(await ticks.write('job', 5, `{"rev":${next}}`)).toBe('done');
       }
     },
   );

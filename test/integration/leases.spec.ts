@@ -244,7 +244,7 @@ describe('Epochs', () => {
     const stale = a.backend.leases.fencedSet('total', '4', epoch);
     await expect(stale).rejects.toBeInstanceOf(StaleEpochError);
     await expect(stale).rejects.toMatchObject({ epoch, storedEpoch: epoch + 1, why: 'written' });
-    expect(await server.cli('HGETALL', keys.fenced('total'))).toBe(`epoch\n${epoch + 1}\nvalue\n3`);
+    expect(await server.cli('HMGET', keys.fenced('total'), 'epoch', 'value')).toBe(`${epoch + 1}\n3`);
   });
 
   it('are compared as numbers of full size', async () => {
@@ -321,7 +321,7 @@ describe('A fenced write after a loss of data', () => {
     await server.kill();
     await server.restart();
     expect(await outcome(a, stale.epoch)).toBe('lost');
-    expect(await server.cli('HGETALL', keys.fenced('total'))).toBe(`epoch\n${stale.epoch}\nvalue\nold`);
+    expect(await server.cli('HMGET', keys.fenced('total'), 'epoch', 'value')).toBe(`${stale.epoch}\nold`);
     const next = await eventually(
       async () => {
         const [standing] = await b.backend.leases.standing(['feed']);
@@ -475,7 +475,7 @@ describe('What belongs to a lease', () => {
     await backend.leases.fencedSet('total', '1', epoch);
     await expect(backend.leases.fencedDelete('total', epoch - 1)).rejects.toBeInstanceOf(StaleEpochError);
     await backend.leases.fencedDelete('total', epoch + 1);
-    expect(await server.cli('HGETALL', keys.fenced('total'))).toBe(`epoch\n${epoch + 1}`);
+    expect(await server.cli('HMGET', keys.fenced('total'), 'epoch', 'value')).toBe(`${epoch + 1}\n`);
     expect(await pttl(keys.fenced('total'))).toBeLessThanOrEqual(DAY);
     await expect(backend.leases.fencedSet('total', '2', epoch)).rejects.toBeInstanceOf(StaleEpochError);
     await backend.leases.fencedSet('total', '3', epoch + 1);

@@ -468,6 +468,17 @@ describe('Confirming', () => {
     expect(Number(await redis.hget(OWNER, 'since'))).toBeGreaterThanOrEqual(began);
   });
 
+  it('does not take back that its owner runs, when it was delayed', async () => {
+    await own();
+    expect(await confirm(['token', 7, 'running'])).toEqual([1]);
+    expect(await confirm(['token', 7, 'starting'])).toEqual([1]);
+    expect(await redis.hget(OWNER, 'state')).toBe('running');
+    // Of the owner before nothing counts.
+    await redis.hset(OWNER, { token: 'before' });
+    expect(await confirm(['token', 8, 'starting'])).toEqual([1]);
+    expect(await redis.hmget(OWNER, 'epoch', 'state')).toEqual(['8', 'starting']);
+  });
+
   it('puts leases back where a server lost them, and nothing where another one has it', async () => {
     await redis.set(LEASE_2, 'another', 'PX', 30_000);
     expect(await confirm(['token', 7, 'running'], ['token-2', 8, 'starting'])).toEqual([1, 0]);
@@ -706,22 +717,46 @@ describe('Epochs', () => {
 
 describe('A fenced value', () => {
   const KEY = keys.fenced('k');
-  const write = (epoch: number, ...value: string[]): Promise<unknown> =>
-    fencedSetScript.run(redis, [KEY, keys.incarnation], [of(epoch), HOUR_MS, ...value]);
+  let writes = 0;
+  const writeAs = (epoch: number, by: string, number: number, ...value: string[]): Promise<unknown> =>
+    fencedSetScript.run(redis, [KEY, keys.incarnation], [of(epoch), HOUR_MS, by, number, ...value]);
+  const write = (epoch: number, ...value: string[]): Promise<unknown> => writeAs(epoch, 'b1', (writes += 1), ...value);
+  const kept = async (): Promise<Record<string, string>> => {
+    const { by: _by, ...rest } = await redis.hgetall(KEY);
+    return rest;
+  };
 
   it('is written by the same epoch or a higher one, and says the one that it has to others', async () => {
     expect(await write(5, 'a')).toBe('');
     expect(await write(5, 'b')).toBe('');
     expect(await write(7, 'c')).toBe('');
     expect(await write(6, 'd')).toBe(String(of(7)));
-    expect(await redis.hgetall(KEY)).toEqual({ epoch: String(of(7)), value: 'c' });
+    expect(await kept()).toEqual({ epoch: String(of(7)), value: 'c' });
     expect(await life(KEY)).toBe('an hour');
+  });
+
+  it('is not written over by an earlier write of the same owner that arrives late', async () => {
+    expect(await writeAs(5, 'b1', 9, 'a')).toBe('');
+    expect(await writeAs(5, 'b1', 10, 'b')).toBe('');
+    expect([await writeAs(5, 'b1', 9, 'a'), await writeAs(5, 'b1', 8)]).toEqual(['', '']);
+    expect(await redis.hgetall(KEY)).toEqual({ epoch: String(of(5)), by: 'b1 10', value: 'b' });
+    // The same one once more, as a client that reconnects sends it.
+    expect(await writeAs(5, 'b1', 10, 'b')).toBe('');
+    // Numbers of another life of a node, and of another epoch, are others.
+    expect(await writeAs(5, 'b2', 1, 'c')).toBe('');
+    expect(await redis.hget(KEY, 'value')).toBe('c');
+    expect(await writeAs(6, 'b2', 1, 'd')).toBe('');
+    expect(await writeAs(7, 'b2', 0, 'e')).toBe('');
+    expect(await redis.hget(KEY, 'value')).toBe('e');
+    await redis.hset(KEY, 'by', 'something else');
+    expect(await writeAs(7, 'b2', 0, 'f')).toBe('');
+    expect(await redis.hget(KEY, 'value')).toBe('f');
   });
 
   it('leaves its epoch when it is deleted', async () => {
     await write(5, 'a');
     expect(await write(6)).toBe('');
-    expect(await redis.hgetall(KEY)).toEqual({ epoch: String(of(6)) });
+    expect(await kept()).toEqual({ epoch: String(of(6)) });
     expect(await life(KEY)).toBe('an hour');
   });
 
@@ -732,7 +767,7 @@ describe('A fenced value', () => {
     expect(await write(1000, 'b')).toBe('');
     await redis.set(keys.incarnation, `${await runId()} ${began + 1}`);
     expect(await write(1000, 'c')).toBe(`lost ${of(2000)}`);
-    expect(await redis.hgetall(KEY)).toEqual({ epoch: String(of(1000)), value: 'b' });
+    expect(await kept()).toEqual({ epoch: String(of(1000)), value: 'b' });
     expect(await write(999, 'd')).toBe(String(of(1000)));
   });
 
@@ -745,8 +780,9 @@ describe('A fenced value', () => {
 
 describe('A state that is handed over', () => {
   const KEY = keys.handoff('feed');
-  const leave = (state: string): Promise<unknown> => leaveScript.run(redis, [LEASE, KEY], ['token', state, HOUR_MS]);
-  const inherit = (token: string): Promise<unknown> => inheritScript.run(redis, [LEASE, KEY], [token, 20_000]);
+  const leave = (state: string): Promise<unknown> =>
+    leaveScript.run(redis, [LEASE, KEY, OWNER], ['token', state, HOUR_MS]);
+  const inherit = (token: string): Promise<unknown> => inheritScript.run(redis, [LEASE, KEY, OWNER], [token, 20_000]);
 
   it('is left by the owner only', async () => {
     expect(await leave('{"n":1}')).toBe(0);
@@ -770,6 +806,27 @@ describe('A state that is handed over', () => {
     expect(await inherit('later')).toBeNull();
     expect(await redis.exists(KEY)).toBe(0);
     expect(await inherit('later')).toBeNull();
+  });
+
+  it('is not taken by the owner that left it, whose query was delayed', async () => {
+    await own();
+    await redis.hset(OWNER, { token: 'token', state: 'running' });
+    expect(await leave('{"n":1}')).toBe(1);
+    expect(await inherit('token')).toBeNull();
+    expect(await redis.get(KEY)).toBe('{"n":1}');
+    await own('next');
+    await redis.del(OWNER);
+    await redis.hset(OWNER, { token: 'next', state: 'starting' });
+    expect(await inherit('next')).toBe('{"n":1}');
+  });
+
+  it('leaves no record where there was none, nor changes that of another owner', async () => {
+    await own();
+    expect(await leave('{"n":1}')).toBe(1);
+    expect(await redis.exists(OWNER)).toBe(0);
+    await redis.hset(OWNER, { token: 'another' });
+    expect(await leave('{"n":1}')).toBe(1);
+    expect(await redis.hgetall(OWNER)).toEqual({ token: 'another' });
   });
 
   it('is not taken by an owner whose token only begins alike', async () => {

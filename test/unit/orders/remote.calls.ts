@@ -2,10 +2,15 @@
 import type { Scheduler } from 'fast-check';
 import fc from 'fast-check';
 
-/** `late`: who asked has given up when it arrives. */
-export type Fault = 'none' | 'request' | 'answer' | 'late';
+/**
+ * `late`: who asked has given up when it arrives; `astray`: and what was asked after it, over another connection, may
+ * arrive before.
+ */
+export type Fault = 'none' | 'request' | 'answer' | 'late' | 'astray';
 
-export const fault: fc.Arbitrary<Fault> = fc.constantFrom('none', 'none', 'none', 'none', 'request', 'answer', 'late');
+export const fault: fc.Arbitrary<Fault> = fc.constantFrom(
+  ...(['none', 'none', 'none', 'none', 'request', 'answer', 'late', 'astray'] as const),
+);
 
 /** See the file header. As on a connection, questions arrive in the order in which they were asked. */
 export class RemoteCalls {
@@ -24,9 +29,10 @@ export class RemoteCalls {
   async call<T>(what: string, run: () => Promise<T>): Promise<T> {
     if (this.isCalm) return run();
     const given = this.#faults.shift() ?? 'none';
-    const asked = this.#asked.then(() => this.#arrives(given === 'late' ? `late: ${what}` : what));
-    this.#asked = asked;
-    if (given === 'late') {
+    const isGivenUp = given === 'late' || given === 'astray';
+    const asked = this.#asked.then(() => this.#arrives(isGivenUp ? `${given}: ${what}` : what));
+    if (given !== 'astray') this.#asked = asked;
+    if (isGivenUp) {
       asked.then(run).catch(() => undefined);
       await this.#arrives(`gives up: ${what}`);
       throw new Error('timed out');

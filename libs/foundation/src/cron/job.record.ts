@@ -2,7 +2,7 @@
  * What is remembered of a job in Redis: its last run, what waits, and what could not be run.
  * Written by its owner alone, see `Ticks`; read by the next owner, and for people. Any client may have written it.
  */
-import { BELIEVED_AHEAD_MS } from '../backend/leases/ticks.js';
+import { BELIEVED_AHEAD_MS, HIGHEST_REVISION } from '../backend/leases/ticks.js';
 import { plain } from '../errors/describe.js';
 import type { CronCause } from '../telemetry/events.js';
 import { flag, fromJson, ifRight, oneOf, or, record, text, whole } from '../wire/decode.js';
@@ -88,7 +88,7 @@ const readRun = record<JobRun>({
 
 const readAll = fromJson(
   record<JobRecord>({
-    rev: count,
+    rev: or(whole(HIGHEST_REVISION), 0),
     schedule: text(2000, 0),
     since: time,
     next: ifRight(time),

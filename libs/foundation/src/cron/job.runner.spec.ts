@@ -308,6 +308,48 @@ describe('a time', () => {
   });
 });
 
+describe('a write that was delayed', () => {
+  it('brings no run back that has ended since', async () => {
+    world = new World('0 * * * * *', {}, '2026-05-01T02:59:59.500Z');
+    const { ticks } = world;
+    const write = ticks.write.bind(ticks);
+    let arrive: (() => Promise<unknown>) | undefined;
+    ticks.write = (...args) => {
+      if (args[3] === undefined || arrive !== undefined) return write(...args);
+      arrive = () => write(...args);
+      return Promise.reject(new Error('Command timed out'));
+    };
+    const first = world.own();
+    await until(async () => (await world.record())?.last?.outcome === 'done');
+    expect(await arrive!()).toBe('late');
+    first.die();
+    world.own();
+    await eventually(async () => (await world.record())?.next === Date.parse('2026-05-01T03:01:00Z'));
+    expect(world.of('cron.interrupted')).toEqual([]);
+    expect(await world.record()).toMatchObject({ last: { outcome: 'done' }, counts: { fired: 1, interrupted: 0 } });
+  });
+
+  it('and given up is not taken for the one that follows it', async () => {
+    world = new World('0 * * * * *', {}, '2026-05-01T03:00:59.500Z');
+    const { ticks } = world;
+    const write = ticks.write.bind(ticks);
+    const tried = new Map<string, string>();
+    let isEarly = true;
+    ticks.write = async (job, epoch, record, claim) => {
+      const [rev = ''] = /\d+/.exec(record) ?? [];
+      expect(tried.get(rev) ?? record).toBe(record);
+      tried.set(rev, record);
+      if (claim !== undefined && isEarly) isEarly = false;
+      else return write(job, epoch, record, claim);
+      return 'early';
+    };
+    world.own();
+    await until(() => world.runs.length === 1);
+    expect(isEarly).toBe(false);
+    expect(tried.size).toBeGreaterThan(2);
+  });
+});
+
 describe('a clock', () => {
   it('that is set back fires nothing twice', async () => {
     world = new World('* * * * * *', {}, '2026-05-01T03:00:00Z');

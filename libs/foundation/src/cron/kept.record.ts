@@ -3,7 +3,7 @@
  * Made by the runner; underneath `Ticks`.
  */
 import { randomUUID } from 'node:crypto';
-import type { OpenedTicks, OwnedTicks, TickClaim } from '../backend/leases/ticks.js';
+import { type OpenedTicks, type OwnedTicks, revisionOf, type TickClaim } from '../backend/leases/ticks.js';
 import type { ProcessContext } from '../processes/declaration/process.context.js';
 import { type Clock, pauseFor } from '../time/clock.js';
 import { type JobRecord, readRecord, writeRecord } from './job.record.js';
@@ -36,6 +36,11 @@ export interface KeptRecordParts {
 export class KeptRecord {
   #record: JobRecord | undefined;
   #claimed = 0;
+  /**
+   * Of the last record that was tried, written or not. INVARIANT (I27): none is used for two, so of what was tried the
+   * last counts, whenever it arrives.
+   */
+  #revision = 0;
   #writtenAt = 0;
   #toldToEndAt = Infinity;
   /** Changes go one after the other, and each decides by what the one before has written. */
@@ -73,6 +78,7 @@ export class KeptRecord {
         const read = readRecord(opened.record, wallClock(), doubt);
         this.#claimed = claimedOf(opened, read?.next);
         this.#record = read ?? fresh();
+        this.#revision = Math.max(this.#revision, revisionOf(opened.record), opened.revision ?? 0);
         if (opened.doubt !== undefined) {
           reports.claimDoubted(opened.doubt.said, this.#claimed);
           await this.#claimAgain(this.#record);
@@ -88,7 +94,7 @@ export class KeptRecord {
 
   /** So that what was passed over is gone, and the next owner knows what this one takes for claimed. */
   async #claimAgain(known: JobRecord): Promise<void> {
-    const record = { ...known, rev: known.rev + 1 };
+    const record = this.#next(known);
     if (await this.#write(writeRecord(record), { at: this.#claimed, id: randomUUID() })) this.#record = record;
   }
 
@@ -97,7 +103,7 @@ export class KeptRecord {
     return this.#inTurn(async () => {
       const wanted = this.#record && decide(this.#record);
       if (wanted === undefined) return false;
-      const record = { ...wanted.record, rev: wanted.record.rev + 1 };
+      const record = this.#next(wanted.record);
       const claim = wanted.claim === undefined ? undefined : { at: wanted.claim, id: randomUUID() };
       if (!(await this.#write(writeRecord(record), claim))) return false;
       this.#record = record;
@@ -106,6 +112,10 @@ export class KeptRecord {
       wanted.then?.();
       return true;
     });
+  }
+
+  #next(record: JobRecord): JobRecord {
+    return { ...record, rev: (this.#revision += 1) };
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -64,23 +64,30 @@ export const lastEpochScript = new Script('foundationLeaseLastEpoch', `return re
 export const LOST = 'lost ';
 
 /**
- * KEYS value, incarnation · ARGV epoch, life, then the value, or nothing to delete it → '' when done, the higher epoch
- * that has written before, or `lost <epoch>` for an epoch that was minted before this life of the data, with the least
- * one that was not.
+ * KEYS value, incarnation · ARGV epoch, life, boot id, number of the write, then the value, or nothing to delete it →
+ * '' when done, the higher epoch that has written before, or `lost <epoch>` for an epoch that was minted before this
+ * life of the data, with the least one that was not.
  *
  * INVARIANT (I4): Redis remembers the highest epoch that wrote, or refuses all that may be lower. When it lost the
  * epoch of a key, or went back to an older one, its life is a new one, and every epoch that it can have forgotten is
  * from before. An owner whose lease outlived that has it raised: see `Lease.refresh`.
+ *
+ * INVARIANT (I4): of the writes of one owner the last one counts, also where an earlier one was delayed, was given up
+ * by its sender, and arrives after it. Each write of a node has a number, so the delayed one is found and changes
+ * nothing, as if it had been written over.
  */
 export const fencedSetScript = new Script(
   'foundationFencedSet',
   `${LIFE}
-local stored = redis.call('HGET', KEYS[1], 'epoch')
+local known = redis.call('HMGET', KEYS[1], 'epoch', 'by')
+local stored = known[1]
 if stored and tonumber(stored) > tonumber(ARGV[1]) then return stored end
 local _, _, least = life(KEYS[2])
 if tonumber(ARGV[1]) < least then return '${LOST}' .. string.format('%.0f', least) end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
-if ARGV[3] then redis.call('HSET', KEYS[1], 'value', ARGV[3]) else redis.call('HDEL', KEYS[1], 'value') end
+local by, number = string.match(known[2] or '', '^(%S+) (%d+)$')
+if stored == ARGV[1] and by == ARGV[3] and tonumber(number) > tonumber(ARGV[4]) then return '' end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'by', ARGV[3] .. ' ' .. ARGV[4])
+if ARGV[5] then redis.call('HSET', KEYS[1], 'value', ARGV[5]) else redis.call('HDEL', KEYS[1], 'value') end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return ''
 `,

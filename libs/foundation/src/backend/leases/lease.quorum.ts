@@ -30,6 +30,11 @@ export class LeaseQuorum {
     return this.clients.length - refusals < this.majority;
   }
 
+  /** True when a majority of the servers gave this very answer. */
+  agreeOn(answer: unknown): (answers: readonly unknown[]) => boolean {
+    return (answers) => answers.filter((each) => each === answer && each !== undefined).length >= this.majority;
+  }
+
   /**
    * Runs a script on every server, whether or not its answer is waited for.
    *

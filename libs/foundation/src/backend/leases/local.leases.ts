@@ -67,7 +67,7 @@ export class LocalLeases implements Leases {
       epoch: this.#lastEpoch,
       since: this.parts.wallClock(),
       events: {
-        leave: (state) => this.#left.put(name, state, this.parts.wallClock()),
+        leave: (state) => this.#left.put(name, state, lease, this.parts.wallClock()),
         inherit: (held) => this.#left.take(name, held, this.parts.wallClock()),
         announced: () => this.parts.hint({ t: 'running', name }),
         released: (held) => this.#released(held),
@@ -209,11 +209,11 @@ const LEFT_MS = 60_000;
  * other does.
  */
 class LeftStates {
-  readonly #states = new Map<string, { state: string; until: number; taker?: LocalLease }>();
+  readonly #states = new Map<string, { state: string; by: LocalLease; until: number; taker?: LocalLease }>();
 
-  put(name: string, state: string, now: number): void {
+  put(name: string, state: string, by: LocalLease, now: number): void {
     this.#states.delete(name);
-    this.#states.set(name, { state, until: now + LEFT_MS });
+    this.#states.set(name, { state, by, until: now + LEFT_MS });
     for (const [each, { until }] of this.#states) {
       if (until > now) break;
       this.#states.delete(each);
@@ -222,7 +222,7 @@ class LeftStates {
 
   take(name: string, lease: LocalLease, now: number): string | undefined {
     const left = this.#states.get(name);
-    if (left === undefined) return undefined;
+    if (left === undefined || left.by === lease) return undefined;
     left.taker ??= lease;
     if (left.taker === lease && left.until > now) return left.state;
     this.#states.delete(name);

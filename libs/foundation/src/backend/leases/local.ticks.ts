@@ -7,6 +7,7 @@ import {
   type KeptTicks,
   MOST_AHEAD_MS,
   type OpenedTicks,
+  revisionOf,
   type TickAnswer,
   type TickClaim,
   type Ticks,
@@ -38,6 +39,7 @@ export class LocalTicks implements Ticks {
   write(job: string, epoch: number, record: string, claim?: TickClaim): Promise<TickAnswer> {
     const kept = this.#kept.get(job) ?? { epoch, claimed: 0, claim: '', record: '' };
     if (kept.epoch > epoch) return Promise.resolve('stale');
+    if (kept.epoch === epoch && revisionOf(kept.record) > revisionOf(record)) return Promise.resolve('late');
     if (claim === undefined) {
       this.#kept.set(job, { ...kept, epoch, record });
       return Promise.resolve('done');

@@ -86,7 +86,13 @@ export class RedisTicks implements Ticks {
       return one.map((each, index) => other[index]! - each).find((difference) => difference !== 0) ?? 0;
     };
     const record = known.sort(later)[0]![2] ?? '';
-    return doubt === undefined ? { claimed, record } : { claimed, record, doubt };
+    // One that was written on some servers only would refuse what this owner writes.
+    const revision = Math.max(...known.map(([, , record = '']) => revisionOf(record)));
+    return {
+      ...{ claimed, record },
+      ...(revision > revisionOf(record) ? { revision } : {}),
+      ...(doubt === undefined ? {} : { doubt }),
+    };
   }
 
   async write(job: string, epoch: number, record: string, claim?: TickClaim): Promise<TickAnswer> {
@@ -97,7 +103,7 @@ export class RedisTicks implements Ticks {
       answers.filter((answer) => answer === 'done').length >= this.servers.majority;
     const answers = await this.servers.run(writeTicksScript, [this.keys.cron(job)], args, isDone);
     if (isDone(answers)) return 'done';
-    const refusals: readonly TickAnswer[] = ['stale', 'taken', 'early'];
+    const refusals: readonly TickAnswer[] = ['stale', 'late', 'taken', 'early'];
     const refusal = refusals.find((each) => answers.includes(each));
     if (refusal === undefined) throw new Error('no answer of a majority of the Redis servers');
     return refusal;

@@ -669,9 +669,9 @@ describe('RedlockLeases', () => {
       await leases.fencedSet('k', 'v', 60, 77_000);
       await leases.fencedDelete('k', 60);
       expect(client.of('fencedSet').map(({ args }) => args)).toEqual([
-        ['60', '2592000000', 'v'],
-        ['60', '77000', 'v'],
-        ['60', '86400000'],
+        ['60', '2592000000', 'b1', '1', 'v'],
+        ['60', '77000', 'b1', '2', 'v'],
+        ['60', '86400000', 'b1', '3'],
       ]);
     });
 

@@ -17,8 +17,8 @@ import type { NodeIdentity } from '../../wire/node.identity.js';
 import { Grace } from '../redis/grace.period.js';
 import { callsOf, toNumber, toTexts } from '../redis/lua.script.js';
 import { fencedSetScript, forgetScript, lastEpochScript, LOST } from './epoch.scripts.js';
-import { inheritScript, leaveScript } from './handoff.scripts.js';
 import { type Grant, HeldLease, ownerBefore } from './held.lease.js';
+import { LeaseHandoffs } from './lease.handoffs.js';
 import { LeaseOwners } from './lease.owners.js';
 import { LeaseQuorum } from './lease.quorum.js';
 import { LeaseRenewal } from './lease.renewal.js';
@@ -27,9 +27,6 @@ import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 import { NameLocks } from './name.locks.js';
 import { standingScript } from './owner.scripts.js';
 
-const HANDOFF_MS = 60_000;
-/** How long what was taken stays for another try of the same owner; an instance gives up after six seconds. */
-const TAKEN_MS = 10_000;
 /** When too few servers said when a name is free. */
 const UNKNOWN_MS = 1000;
 /** The PTTL of a key that never expires: no node's lease; who set it must delete it. */
@@ -58,9 +55,12 @@ export class RedlockLeases implements Leases {
   readonly #locks: NameLocks;
   readonly #renewal: LeaseRenewal;
   readonly #owners: LeaseOwners;
+  readonly #handoffs: LeaseHandoffs;
   readonly #now: () => number;
   readonly #after: Grace;
   readonly #lives: Lives;
+  /** Fenced writes so far. */
+  #writes = 0;
 
   constructor(private readonly parts: RedlockLeasesParts) {
     const {
@@ -86,6 +86,7 @@ export class RedlockLeases implements Leases {
     }
     this.#locks = new NameLocks(quorum, redlock, keys, times, lives);
     this.#owners = new LeaseOwners(control, keys);
+    this.#handoffs = new LeaseHandoffs(control, keys);
     this.#renewal = new LeaseRenewal({ quorum, control, keys, times, node, telemetry, now, after, lives });
   }
 
@@ -164,17 +165,17 @@ export class RedlockLeases implements Leases {
   }
 
   async fencedSet(key: string, value: string, epoch: number, life = this.#lives.fenced): Promise<void> {
-    await this.#fencedWrite(key, epoch, [life, value]);
+    await this.#fencedWrite(key, epoch, life, [value]);
   }
 
   async fencedDelete(key: string, epoch: number): Promise<void> {
-    await this.#fencedWrite(key, epoch, [this.#lives.fencedMark]);
+    await this.#fencedWrite(key, epoch, this.#lives.fencedMark, []);
   }
 
-  async #fencedWrite(key: string, epoch: number, lifeAndValue: readonly (string | number)[]): Promise<void> {
+  async #fencedWrite(key: string, epoch: number, life: number, value: readonly string[]): Promise<void> {
     // INVARIANT (I4): a majority refuses an epoch below one that wrote, while the key lives, or from before a loss.
-    const written = this.#hasMajority('');
-    const args = [epoch, ...lifeAndValue];
+    const written = this.parts.control.agreeOn('');
+    const args = [epoch, life, this.parts.node.bootId, (this.#writes += 1), ...value];
     const keys = [this.parts.keys.fenced(key), this.parts.keys.incarnation];
     const replies = await this.parts.control.run(fencedSetScript, keys, args, written);
     const higher = Math.max(...replies.map(toNumber));
@@ -208,29 +209,12 @@ export class RedlockLeases implements Leases {
     await this.parts.quorum.run(announceScript, keys, [lease.token, this.parts.keys.hints, hint, this.#lives.owner]);
   }
 
-  async leave(lease: HeldLease, state: string): Promise<void> {
-    const keys = [this.parts.keys.lease(lease.name), this.parts.keys.handoff(lease.name)];
-    const left = await this.parts.control.run(
-      leaveScript,
-      keys,
-      [lease.token, state, HANDOFF_MS],
-      this.#hasMajority(1),
-    );
-    if (!this.#hasMajority(1)(left)) throw new Error('the lease is no longer held');
+  leave(lease: HeldLease, state: string): Promise<void> {
+    return this.#handoffs.leave(lease, state);
   }
 
-  async inherit(lease: HeldLease): Promise<string | undefined> {
-    const keys = [this.parts.keys.lease(lease.name), this.parts.keys.handoff(lease.name)];
-    // A server that did not answer when the state was taken still has it; a minority is not believed.
-    const agreed = (states: readonly unknown[]): unknown => states.find((state) => this.#hasMajority(state)(states));
-    const args = [lease.token, TAKEN_MS];
-    const states = await this.parts.control.run(inheritScript, keys, args, (all) => agreed(all) !== undefined);
-    const state = agreed(states);
-    if (typeof state === 'string') return state;
-    // Nothing on most of them is an answer; no majority for anything is none.
-    if (state === undefined && this.parts.control.isQuorum)
-      throw new Error('the Redis servers do not agree on what was left');
-    return undefined;
+  inherit(lease: HeldLease): Promise<string | undefined> {
+    return this.#handoffs.inherit(lease);
   }
 
   async release(lease: HeldLease): Promise<void> {
@@ -279,12 +263,6 @@ export class RedlockLeases implements Leases {
       unattended('releasing a lease that came too late', this.#locks.free(name, lock));
       throw error;
     }
-  }
-
-  /** True when a majority of the servers gave this very answer. */
-  #hasMajority(answer: unknown): (answers: readonly unknown[]) => boolean {
-    return (answers) =>
-      answers.filter((each) => each === answer && each !== undefined).length >= this.parts.quorum.majority;
   }
 
   #leaseOf(name: string, lock: Lock, grant: Grant): HeldLease {

@@ -3,10 +3,14 @@
  *
  * INVARIANT (I27): a scheduled time is claimed once. Claimed times of a job only grow, and who claims has the highest
  * epoch that has begun; so what an owner claimed, and may have run, no later one claims again, and an owner that is
- * stale claims nothing once the next has begun.
+ * stale claims nothing once the next has begun. Within one epoch a record is written over by later ones only, so a
+ * write that was delayed, and given up by its sender, brings nothing back that has been run since.
  */
 import { Script } from '../redis/lua.script.js';
-import { BELIEVED_AHEAD_MS, MOST_AHEAD_MS } from './ticks.js';
+import { BELIEVED_AHEAD_MS, HIGHEST_REVISION, MOST_AHEAD_MS } from './ticks.js';
+
+/** More digits than these no revision of an owner has. */
+const REVISION_DIGITS = String(HIGHEST_REVISION).length;
 
 const COUNTED = `
 local function counted(text)
@@ -20,6 +24,11 @@ local function valuesOf(key, ...)
   if not string.find(values.err, 'WRONGTYPE', 1, true) then return values end
   redis.call('DEL', key)
   return redis.call('HMGET', key, ...)
+end
+-- Of a record; 0 where there is none, or one that no owner reaches.
+local function revision(record)
+  local digits = string.match(record or '', '^{"rev":(%d+)') or ''
+  return #digits <= ${REVISION_DIGITS} and tonumber(digits) or 0
 end
 local function clock()
   local t = redis.call('TIME')
@@ -59,9 +68,13 @@ return { known[1] or '0', string.format('%.0f', claimed or now + ${MOST_AHEAD_MS
 export const writeTicksScript = new Script(
   'foundationTicksWrite',
   `${COUNTED}
-local known = valuesOf(KEYS[1], 'epoch', 'claimed', 'claim')
+local known = valuesOf(KEYS[1], 'epoch', 'claimed', 'claim', 'record')
 if known.err then return known end
-if counted(known[1]) > tonumber(ARGV[1]) then return 'stale' end
+local before, epoch = counted(known[1]), tonumber(ARGV[1])
+if before > epoch then return 'stale' end
+-- What is written is its owner's, however high it is.
+local digits = string.match(ARGV[3], '^{"rev":(%d+)') or '0'
+if before == epoch and revision(known[4]) > tonumber(digits) then return 'late' end
 if ARGV[6] then
   local now = clock()
   if tonumber(ARGV[6]) > now + ${MOST_AHEAD_MS} then return 'early' end
@@ -101,7 +114,6 @@ return kept
 export const restoreTicksScript = new Script(
   'foundationTicksRestore',
   `${COUNTED}
-local function revision(record) return tonumber(string.match(record or '', '^{"rev":(%d+)') or '') or 0 end
 local now = clock()
 for i, key in ipairs(KEYS) do
   local epoch = math.min(tonumber(ARGV[i * 3 - 1]), now * 1000)

@@ -9,6 +9,8 @@ export interface OpenedTicks {
   claimed: number;
   /** What was written last, as text; '' for nothing. */
   record: string;
+  /** Present where a later revision than that of the record was written: this owner's begin above it. */
+  revision?: number;
   /** Present when a claimed time was passed over: no clock can have said it, so what was claimed is not known. */
   doubt?: ClaimDoubt;
 }
@@ -30,10 +32,10 @@ export interface TickClaim {
 }
 
 /**
- * `done`; `stale`: an owner with a higher epoch has begun; `taken`: this time, or a later one, is claimed already;
- * `early`: it is further ahead than clocks may differ.
+ * `done`; `stale`: an owner with a higher epoch has begun; `late`: a later record with this epoch is written; `taken`:
+ * this time, or a later one, is claimed already; `early`: it is further ahead than clocks may differ.
  */
-export type TickAnswer = 'done' | 'stale' | 'taken' | 'early';
+export type TickAnswer = 'done' | 'stale' | 'late' | 'taken' | 'early';
 
 /** All that is kept of a job: what a node remembers of it, and puts back when Redis has lost it. */
 export interface KeptTicks {
@@ -52,7 +54,10 @@ export interface OwnedTicks {
    * Begins as the owner with this epoch: from here on no lower one can write. `undefined` when a higher one has begun.
    */
   open(job: string, epoch: number): Promise<OpenedTicks | undefined>;
-  /** Writes the record and, with a claim, makes that time this owner's; both or none of it. */
+  /**
+   * Writes the record and, with a claim, makes that time this owner's; both or none of it. A record has a higher
+   * revision than every other one that was tried before; only another try of one has its own again.
+   */
   write(job: string, epoch: number, record: string, claim?: TickClaim): Promise<TickAnswer>;
 }
 
@@ -68,9 +73,12 @@ export interface Ticks extends OwnedTicks {
   onWritten(listener: (kept: KeptTicks) => void): void;
 }
 
+/** What is above this was written by somebody else, and counts as no revision. */
+export const HIGHEST_REVISION = 999_999_999_999_999;
+
 /** Of what one owner has written the later counts: a record begins with its revision. */
 export function revisionOf(record: string): number {
-  return Number(/^\{"rev":(\d{1,15})/.exec(record)?.[1] ?? 0);
+  return Number(/^\{"rev":(\d{1,15})(?!\d)/.exec(record)?.[1] ?? 0);
 }
 
 /** Whether the first was written after the second. */

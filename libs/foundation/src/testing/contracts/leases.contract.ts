@@ -313,6 +313,14 @@ export function leasesContract(
       assert.equal(await (await take(b)).inherit(), '{"n":1}');
     });
 
+    alone('gives an owner nothing of what it has left itself', async ([node]) => {
+      const first = await take(node);
+      await first.leave('"one"');
+      assert.equal(await first.inherit(), undefined);
+      await first.release();
+      assert.equal(await (await take(node)).inherit(), '"one"');
+    });
+
     alone('takes no state from an owner that has ended', async ([node]) => {
       const lease = await take(node);
       await lease.release();

@@ -141,6 +141,28 @@ export function fencedWritesRise(events: readonly HistoryEvent[]): Violation[] {
 }
 
 /**
+ * I4: what an owner has written last, and knows to be written, is not written over by an earlier write of its own.
+ * `number` in the payload of a write rises with each write of a node; a read says which one it found.
+ */
+export function fencedWritesLast(events: readonly HistoryEvent[]): Violation[] {
+  const written = new Map<string, HistoryEvent[]>();
+  return events.flatMap((event): Violation[] => {
+    const { name, epoch, number, writer = event.bootId, accepted, askedAt } = event.payload;
+    const key = `${String(name)} ${String(epoch)} ${String(writer)}`;
+    if (event.event === 'test.fenced_write' && accepted === true) {
+      written.set(key, [...(written.get(key) ?? []), event]);
+    }
+    if (event.event !== 'test.fenced_read') return [];
+    const later = written
+      .get(key)
+      ?.find((write) => Number(write.payload['number']) > Number(number) && write.at < Number(askedAt));
+    if (later === undefined) return [];
+    const sentence = `A fenced write of "${String(name)}" was written over by an earlier one of the same owner`;
+    return [{ invariant: 'I4', sentence, events: [later, event] }];
+  });
+}
+
+/**
  * I5: what is wanted is owned again in time; an owner that the fault did not end need only last until the next fault.
  */
 export function ownedAgain(ownerships: readonly Ownership[], { wanted = [] }: HistoryFacts): Violation[] {

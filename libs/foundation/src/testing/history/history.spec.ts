@@ -124,6 +124,23 @@ describe('I4: fenced writes', () => {
   it('does not hold a late answer against an early write', () => {
     expect(broken([write(2, 'b', 2, true), write(3, 'a', 1, true, 1)])).toEqual([]);
   });
+  const numbered = (ms: number, number: number, accepted = true): Line => [
+    ...([ms, 'a', 'test.fenced_write'] as const),
+    { name: 'k', epoch: 1, number, accepted, sentAt: us(ms) },
+  ];
+  const read = (ms: number, number: number, askedAt = ms - 1, writer = 'boot-a'): Line => [
+    ...([ms, 'b', 'test.fenced_read'] as const),
+    { name: 'k', epoch: 1, number, writer, askedAt: us(askedAt) },
+  ];
+  it('is broken when an earlier write of an owner is found after a later one', () => {
+    expect(broken([numbered(1, 1), numbered(2, 2), read(4, 1)])).toEqual(['I4']);
+  });
+  it('holds when the later one is found, was not known to be written, or is another owner’s', () => {
+    expect(broken([numbered(1, 1), numbered(2, 2), read(4, 2)])).toEqual([]);
+    expect(broken([numbered(1, 1), numbered(2, 2, false), read(4, 1)])).toEqual([]);
+    expect(broken([numbered(1, 1), numbered(3, 2), read(4, 1, 2)])).toEqual([]);
+    expect(broken([numbered(1, 1), numbered(2, 2), read(4, 1, 3, 'another')])).toEqual([]);
+  });
 });
 
 describe('I5: owned again in time', () => {

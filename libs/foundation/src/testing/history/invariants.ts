@@ -13,6 +13,7 @@ import { movesSettle } from './check.moves.js';
 import {
   epochsRise,
   fencedBeforeTakeover,
+  fencedWritesLast,
   fencedWritesRise,
   oneActor,
   oneOwner,
@@ -69,8 +70,9 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     id: 'I4',
-    sentence: 'No fenced write is accepted that was sent after one with a higher epoch had been acknowledged.',
-    checks: [(events) => fencedWritesRise(events)],
+    sentence:
+      'No fenced write is accepted that was sent after a higher epoch had written; of one owner the last counts.',
+    checks: [(events) => fencedWritesRise(events), (events) => fencedWritesLast(events)],
     specs: ['test/integration/ports.spec.ts', 'test/integration/leases.spec.ts'],
   },
   {
