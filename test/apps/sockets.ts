@@ -1,6 +1,6 @@
 // An application with a gateway on every node, for the specs that kill one of them.
 import 'reflect-metadata';
-import { Injectable, Module } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import { FoundationModule } from 'nestjs-foundation';
@@ -20,8 +20,38 @@ export class Gateway {
 
 /** What the spec has a node do; each says how long it took. */
 @Injectable()
-export class Verbs {
+export class Verbs implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  #isHeld = false;
+  #release = (): void => undefined;
+  #drained = 0;
+
   constructor(private readonly gateway: Gateway) {}
+
+  onApplicationBootstrap(): void {
+    this.gateway.server.on('drained' as never, (() => (this.#drained += 1)) as never);
+    this.gateway.server.on('release' as never, (() => this.#release()) as never);
+  }
+
+  /** By then Foundation has drained this node, and its server is still open. */
+  async beforeApplicationShutdown(): Promise<void> {
+    if (!this.#isHeld) return;
+    const released = new Promise<void>((resolve) => (this.#release = resolve));
+    this.gateway.server.serverSideEmit('drained');
+    await released;
+  }
+
+  /** Its server closes once another node says so. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  drained(): number {
+    return this.#drained;
+  }
+
+  release(): boolean {
+    return this.gateway.server.serverSideEmit('release');
+  }
 
   async servers(): Promise<number> {
     return this.gateway.server.of('/').adapter.serverCount();

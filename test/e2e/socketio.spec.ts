@@ -79,7 +79,13 @@ describe('Gateways on several nodes', () => {
     const heard: string[] = [];
     two.on('tea', () => heard.push('tea'));
     const closed = new Promise<void>((resolve) => two.once('disconnect', () => resolve()));
+    await verbs('b').hold();
     const stopped = cluster.node('b').stop();
+    await eventually(async () => (await verbs('a').drained()) === 1, { what: 'b has drained' });
+    expect((await verbs('a').fetch(10_000)).value).toEqual([two.id]);
+    await verbs('a').toRoom(two.id!, 'tea');
+    await eventually(() => heard.length === 1);
+    await verbs('a').release();
     await closed;
     await stopped;
     await known('a', 1);

@@ -20,7 +20,7 @@ export interface ReservedChannel {
   send(message: unknown): Promise<void>;
   /** The other nodes that subscribe, as far as this node knows. */
   others(): readonly NodeAddress[];
-  /** Calls the listener when messages may have been lost; those that were are a gap, too. */
+  /** Calls the listener when messages of any node may have been lost; those that were are a gap, too. */
   onInterrupted(listener: () => void): () => void;
   /** To one node, as a node message, which has no order with the messages of the channel. */
   tell(bootId: string, body: unknown): Promise<unknown>;
@@ -53,7 +53,7 @@ export function reservedChannel(
       return sender.send(channel, message);
     },
     others: () => audience.others(channel),
-    onInterrupted: (listener) => transport.onInterrupted(() => listener()),
+    onInterrupted: (listener) => transport.onInterrupted((bootId) => bootId === undefined && listener()),
     tell: (bootId, body) => nodeMessages.send(bootId, channel, body),
     onTold: (listener) => nodeMessages.on(channel, listener),
   };
