@@ -27,6 +27,7 @@ try {
   check('versions', versions);
   check('metadata', metadata);
   const tarball = check('package', packedTwice);
+  check('beside the last', besideTheLast);
   if (tarball !== undefined) check('matrix', () => matrix(tarball));
 } finally {
   rmSync(temp, { recursive: true, force: true });
@@ -124,6 +125,16 @@ function differences(...archives) {
   // It exits with 1 when it finds some.
   const { stdout } = spawnSync('diff', ['-rq', a, b], { encoding: 'utf8' });
   return stdout.split('\n').filter(Boolean).slice(0, 20);
+}
+
+/** Nodes of this version and of the last release in one cluster, as while it is rolled out. */
+function besideTheLast() {
+  const { status } = spawnSync(process.execPath, [join(root, 'test/versions/main.mjs')], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new Error(`Nodes of two versions: ended with ${status}`);
+  return { says: 'all rows above' };
 }
 
 function matrix(tarball) {

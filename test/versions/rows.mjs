@@ -11,7 +11,7 @@ export const ROWS = {
     for (const which of ['now', 'before']) {
       const said = foundation(which, 'status', '--json');
       for (const { name } of nodes) check(said.includes(`"${name}"`), `status of ${which} has no ${name}: ${said}`);
-      foundation(which, 'doctor');
+      check(/\b0 failed/.test(foundation(which, 'doctor')), `doctor of ${which} finds something wrong`);
     }
   },
 

@@ -76,7 +76,9 @@ export function memberFindings(
     const worst = Math.max(...inTime.map((each) => silent(each) ?? 0));
     const draining = inTime.filter(({ state }) => state === 'draining').length;
     const drains = draining === 0 ? '' : `, ${draining} of them draining`;
-    findings.push(ok(`${count(inTime.length, 'node')} in time${drains}; the oldest beat is ${duration(worst)} old`));
+    const versions = distinct(inTime.map(({ version }) => version)).join(', ');
+    const said = `${count(inTime.length, 'node')} of Foundation ${versions} in time${drains}`;
+    findings.push(ok(`${said}; the oldest beat is ${duration(worst)} old`));
   }
   for (const each of late) {
     const age = silent(each);
@@ -99,14 +101,10 @@ export function cookieFindings(hasCookie: boolean, { isCookieShared, beats }: Di
 }
 
 function disagreements(members: readonly NodeRecord[]): Finding[] {
-  const versions = distinct(members.map(({ version }) => version));
   const servers = distinct(members.map(({ leaseServers }) => String(leaseServers)));
   return [
-    ...(versions.length > 1
-      ? [warning(`the nodes have different versions of Foundation: ${versions.join(', ')}`)]
-      : []),
     ...differencesOf(members)
-      .filter(({ setting }) => setting !== 'version' && setting !== 'redis.quorum')
+      .filter(({ setting }) => setting !== 'redis.quorum')
       .map((each) => warning(`the nodes do not agree about ${describeDifference(each)}`)),
     ...(servers.length > 1
       ? [

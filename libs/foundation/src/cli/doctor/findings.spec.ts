@@ -126,7 +126,7 @@ describe('of the cluster', () => {
     ];
     const beats = at({ a: 99_900, b: 99_000, c: 97_500, e: 80_000 });
     expect(verdicts(memberFindings(members, beats, 6))).toEqual([
-      'ok 3 nodes in time, 1 of them draining; the oldest beat is 20 s old',
+      'ok 3 nodes of Foundation 0.1.0 in time, 1 of them draining; the oldest beat is 20 s old',
       'failed node "c" (h, pid 1) last beat 2.5 s ago',
       'failed node "d" (h, pid 1) has no beat',
       'failed only 5 of 6 expected nodes (FOUNDATION_EXPECTED_NODES) are there',
@@ -139,7 +139,7 @@ describe('of the cluster', () => {
       record('b', { version: '0.2.0', leaseServers: 3, declares: { carts: 'partitioned 8 22' } }),
     ];
     expect(verdicts(memberFindings(members, at({ a: 100_000, b: 100_000 }), undefined)).slice(1)).toEqual([
-      'warning the nodes have different versions of Foundation: 0.1.0, 0.2.0',
+      'warning the nodes do not agree about version: 0.1.0 (a) and 0.2.0 (b); they understand one another',
       'warning the nodes do not agree about process carts: partitioned 4 11 (a) and partitioned 8 22 (b); what runs stays as ' +
         'it is until all that declare it declare the same',
       'failed the nodes have leases on different numbers of Redis servers: 1, 3',
