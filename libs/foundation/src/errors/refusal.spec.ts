@@ -12,6 +12,16 @@ describe('refusalIn', () => {
     ['NOPERM this user has no permissions to access one of the keys used as arguments', 'NOPERM: a key', /doctor/],
     ['NOPERM No permissions to access a channel', 'NOPERM: a channel', /doctor/],
     [`ERR The user executing the script can't run this command (the 'ZADD' command)`, 'NOPERM: ZADD', /doctor/],
+    [
+      `ERR ACL failure in script: User u has no permissions to run the 'zadd' command script: 3`,
+      'NOPERM: ZADD',
+      /doctor/,
+    ],
+    [
+      `ERR ACL failure in script: No permissions to access a key script: 37df, on @user_script:1.`,
+      'NOPERM: a key',
+      /doctor/,
+    ],
     ['ERR DB index is out of range', 'DB index is out of range', /another database/],
   ])('finds one in %p', (text, reply, advice) => {
     expect(refusalIn(text)).toEqual({ reply, advice: expect.stringMatching(advice) });

@@ -79,7 +79,8 @@ export function isOfRedis(error: unknown): boolean {
  * does.
  */
 export function refusalIn(text: string): Refusal | undefined {
-  const isDenied = /NOPERM|user executing the script can't/.test(text);
+  // In a script: Redis up to 7.0, later ones, and Valkey.
+  const isDenied = /NOPERM|user executing the script can't|ACL failure in script/.test(text);
   if (isDenied) {
     const [, command] = /'([\w|]{1,40})' command/.exec(text) ?? [];
     const [kind = 'command'] = /key|channel/.exec(text) ?? [];
