@@ -3,7 +3,7 @@
 import { code, keep, table, valuesOf } from './docs.pages.mjs';
 
 const source = 'metrics/metric.definitions.ts';
-const { EVENT_METRICS, GAUGE_METRICS, prometheusName, SECONDS } = await valuesOf(source);
+const { EVENT_METRICS, GAUGE_METRICS, prometheusName, SECONDS, WORK_METRICS, WORK_SECONDS } = await valuesOf(source);
 
 const rowOf = (metric) => [
   code(prometheusName(metric)),
@@ -33,5 +33,20 @@ more than 100 values; what comes later counts as \`other\`.
 
 ${section('Counters', 'Each counts the [event](events.md) in brackets.', ofKind('counter'))}
 ${section('Histograms', `The upper bounds are ${SECONDS.join(', ')} seconds.`, ofKind('histogram'))}
-${section('Gauges', 'Read when the exporter asks.', gauges)}`,
+${section('Gauges', 'Read when the exporter asks.', gauges)}
+## Methods, handlers and jobs
+
+Since the node began, read when Prometheus asks; OpenTelemetry has no histograms that are read, and has spans of the same. A node has 200
+series of them, and one \`other\` of each kind for the rest. The upper bounds are ${WORK_SECONDS.join(', ')} seconds.
+
+${table(
+  ['Prometheus', 'kind', 'labels', 'what it is'],
+  WORK_METRICS.map((metric) => [
+    code(prometheusName(metric)),
+    metric.kind,
+    metric.labels.map(code).join(', '),
+    metric.help,
+  ]),
+)}
+`,
 );

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
+  Callable,
+  Channel,
+  Channels,
   type FoundationOptions,
   HealthMonitor,
   Membership,
@@ -28,7 +31,18 @@ import { backendFor, boot, type Booted, closeLater, formed, LEASE, onOwnRedis } 
 class Feed {}
 
 @Replicated()
-class Thumbnails {}
+class Thumbnails {
+  @Callable()
+  draw(width: number): number {
+    if (width < 0) throw new Error('a negative width');
+    return width;
+  }
+
+  @Channel('events')
+  onEvent(): void {
+    // Its figures are what counts.
+  }
+}
 
 @Partitioned({ partitions: 8 })
 class Accounts {}
@@ -252,6 +266,34 @@ describe('foundation status', () => {
 });
 
 describe('foundation top', () => {
+  it('prints once how often the methods and handlers of all nodes ran and failed, and how long they took', async () => {
+    const [a, b] = await pair();
+    const draw = (width: number) => a.app.get(ProcessManager).all(Thumbnails).call('draw', width);
+    for (let count = 0; count < 20; count++) expect((await draw(1)).answers).toHaveLength(2);
+    for (let count = 0; count < 5; count++) expect((await draw(-1)).missing).toHaveLength(2);
+    await b.app.get(Channels).broadcast('events', 'hello');
+    let ran: Ran = { code: -1, out: '', err: '' };
+    const find = (name: string, kind: string) =>
+      new RegExp(`^${name} +${kind} +[\\d.]+/s( +[\\d.]+/s)?( +[\\d.]+ m?s){3} +2$`, 'm').exec(ran.out);
+    await eventually(
+      async () => {
+        ran = await foundation('top', '--once');
+        return find('Thumbnails\\.draw', 'call')?.[1] !== undefined && find('events Thumbnails\\.onEvent', 'handler');
+      },
+      { lastSeen: () => ran, timeout: 20_000 },
+    );
+    expect(ran).toMatchObject({ code: 0, err: '' });
+    const json = await foundation('top', '--once', '--json');
+    const { work = [], silent } = JSON.parse(json.out) as Snapshot;
+    expect(silent).toEqual([]);
+    const call = work.find(({ kind, work: method }) => kind === 'call' && method === 'draw')!;
+    expect(call).toMatchObject({ of: 'Thumbnails', nodes: 2 });
+    expect(call.perSecond / call.failedPerSecond).toBeCloseTo(5, 0);
+    expect(call.p50).toBeLessThanOrEqual(call.p99!);
+    // Calls of Foundation itself are none of the application's.
+    expect(work.filter(({ of }) => of.includes(':'))).toEqual([]);
+  });
+
   it('goes on until it is stopped, and follows the cluster', async () => {
     const a = await start('a', [Feed]);
     await running(a, 1);

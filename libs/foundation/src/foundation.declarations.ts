@@ -158,14 +158,12 @@ export class FoundationDeclarations {
 
   /** Processes without a name are called after their classes, and nodes name the classes of all to one another. */
   #sayRenamed(specs: readonly ProcessSpec[]): void {
-    if (this.parts.config.backend === 'local') return;
-    const classes = minifiedNames(specs.map(({ type }) => type));
+    const classes = this.parts.config.backend === 'local' ? [] : minifiedNames(specs.map(({ type }) => type));
     if (classes.length === 0) return;
-    const shown = classes.slice(0, SHOWN_CLASSES).join(', ');
     this.#logger.warn(
       'Classes of processes have names as a minifier gives them, so each build has other processes: ' +
         'tell the bundler to keep the names of classes (docs/guides/bundlers.md of nestjs-foundation)',
-      { classes: shown },
+      { classes: classes.slice(0, SHOWN_CLASSES).join(', ') },
     );
   }
 
@@ -189,7 +187,9 @@ export class FoundationDeclarations {
 
   #subscribe(handlers: readonly DeclaredHandler[]): Promise<Subscription[]> {
     return allOrNone(
-      handlers.map(({ channel, options, handler }) => this.parts.channels.subscribe(channel, handler, options)),
+      handlers.map(({ channel, options, handler, label }) =>
+        this.parts.channels.subscribe(channel, Object.defineProperty(handler, 'name', { value: label }), options),
+      ),
       (subscription) => subscription.unsubscribe(),
     );
   }

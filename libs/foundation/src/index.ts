@@ -114,6 +114,7 @@ export type {
   FencedOptions,
   OnProcessHandoff,
   OnProcessStart,
+  Inspectable,
   OnProcessStop,
   ProcessContext,
   StopReason,
@@ -217,8 +218,15 @@ export {
   type TraceCarrier,
   type Tracing,
 } from './telemetry/tracing.js';
-export { FoundationMetrics, type Figure, type Gauge } from './metrics/foundation.metrics.js';
-export type { EventMetric, GaugeMetric, Labels } from './metrics/metric.definitions.js';
+export {
+  FoundationMetrics,
+  type Figure,
+  type Gauge,
+  type WorkFigure,
+  type WorkMeasure,
+} from './metrics/foundation.metrics.js';
+export type { EventMetric, GaugeMetric, Labels, WorkMetric } from './metrics/metric.definitions.js';
+export type { WorkKind } from './telemetry/figures.report.js';
 export type {
   CommandKind,
   CommandSource,

@@ -28,8 +28,10 @@ import { Journal } from './journal/journal.js';
 import { JournalRecorder } from './journal/journal.recorder.js';
 import { JournalWriter } from './journal/journal.writer.js';
 import type { Search } from './locator/redis.locator.js';
+import { ClusterFigures } from './metrics/cluster.figures.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { askNode, askWaits, NodeControl } from './processes/node.control.js';
+import { ProcessInspector } from './processes/process.inspector.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { assembleProcesses } from './processes/process.parts.js';
 import { ProcessRegistry } from './processes/process.registry.js';
@@ -116,7 +118,7 @@ export async function assembleNode(
   });
   const replaced = new ReplacedProcesses(view);
   const registry = new ProcessRegistry(backend, table, view, replaced);
-  const control = new NodeControl(config, protocol, view, supervisor);
+  const control = new NodeControl(config, protocol, view, supervisor, telemetry);
 
   const targets = new ServiceTargets();
   // What only looks on has nothing to be called, not even itself.
@@ -182,6 +184,11 @@ export async function assembleNode(
   const { release, observes } = config;
   const recorder = journalWriter && new JournalRecorder({ telemetry, view, writer: journalWriter, release, observes });
   const journal = new Journal({ store, writer: journalWriter, endpoint, clock: view.clock });
+  telemetry.attach('cron.ended', (_event, { job, durationMs, outcome }) =>
+    telemetry.figures.job(job, durationMs, outcome === 'failed'),
+  );
+  const inspector = new ProcessInspector((name) => registry.running(name), calls);
+  const clusterFigures = new ClusterFigures(telemetry.figures, view, calls);
   const metrics = new FoundationMetrics(telemetry, view, supervisor, services, channelRuntime);
   return {
     ...{ config, backend, telemetry, runner, topologies, view, protocol, membership, table, registry, supervisor },
@@ -203,6 +210,8 @@ export async function assembleNode(
       journal,
       journalWriter,
       recorder,
+      clusterFigures,
+      inspector,
       enhancers,
     },
   };

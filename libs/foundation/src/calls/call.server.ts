@@ -2,6 +2,7 @@
  * Carries out calls on the instances of this node: checks the epoch, the mark, and how many are at it already.
  * Called by `call.client.ts` for calls of this node and of others.
  */
+import { processOf } from '../cluster/slot.names.js';
 import type { FoundationConfig } from '../config/config.js';
 import { ContextHook } from '../context/context.hook.js';
 import type { Enhancers } from '../enhancers/enhancers.js';
@@ -12,6 +13,7 @@ import { isThenable } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { readAs, type Schema } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { WorkSeries } from '../telemetry/work.series.js';
 import { AnswerLimits, type AnswerWriter, type CallRequest, toWireError, writeAnswer } from './call.codec.js';
 import { traced } from './call.tracing.js';
 import { type CallableMark, callableOf } from './callable.decorator.js';
@@ -24,13 +26,17 @@ interface Found {
   instance: Callee;
   target: Record<string, (...values: unknown[]) => unknown>;
   mark: CallableMark;
+  /** Nothing for a call of Foundation itself. */
+  series: WorkSeries | undefined;
+  /** By `performance.now()`. */
+  began: number;
 }
 
 /** What the server needs. */
 export interface CallServerParts {
   readonly config: FoundationConfig;
   readonly lookups: readonly CalleeLookup[];
-  readonly telemetry: Pick<Telemetry, 'tracing'>;
+  readonly telemetry: Pick<Telemetry, 'tracing' | 'figures'>;
   /** What Nest puts around methods; none without an application. */
   readonly enhancers?: Pick<Enhancers, 'around'> | undefined;
 }
@@ -43,12 +49,16 @@ interface Gate {
 
 /** So many processes may have a gate that nothing goes through. */
 const MAX_IDLE_GATES = 100;
+/** Of partitions and replicas there may be more than are called from day to day. */
+const MAX_RECENT = 1000;
 /** Enough to mend a call. */
 const MAX_ERRORS = 20;
 
 /** See the file header. */
 export class CallServer {
   readonly #gates = new Map<string, Gate>();
+  /** By the name of what is called, and its method: those that were looked up. */
+  readonly #series = new Map<string, Map<string, WorkSeries>>();
   readonly #log = new ThrottledLog();
 
   readonly #context: ContextHook;
@@ -134,7 +144,19 @@ export class CallServer {
     // The key that the caller had in mind may belong to another partition by now.
     if (partitions !== undefined && instance.spec?.count !== partitions) return 'stale';
     const mark = callableOf(Object.getPrototypeOf(target), method);
-    return mark === undefined ? 'not-callable' : { instance, target, mark };
+    if (mark === undefined) return 'not-callable';
+    const series = instance.isInternal === true ? undefined : this.#seriesOf(instance.subject ?? name, method);
+    return { instance, target, mark, series, began: 0 };
+  }
+
+  #seriesOf(name: string, method: string): WorkSeries {
+    const known = this.#series.get(name)?.get(method);
+    if (known !== undefined) return known;
+    if (this.#series.size >= MAX_RECENT) this.#series.clear();
+    const methods = this.#series.get(name) ?? new Map<string, WorkSeries>();
+    const series = this.parts.telemetry.figures.series('call', processOf(name), method);
+    this.#series.set(name, methods.set(method, series));
+    return series;
   }
 
   /** The order does not matter: each has names of its own. */
@@ -169,6 +191,7 @@ export class CallServer {
   /** Runs the method in a context of its own; the answer, at once when it is over at once. */
   #carryOut(request: CallRequest, found: Found, write: AnswerWriter): string | Promise<string> {
     const { instance } = found;
+    if (found.series !== undefined) found.began = performance.now();
     try {
       const begin = (): unknown => this.#begin(request, found);
       const isBare = instance.isInternal === true || !this.#context.isSet;
@@ -177,7 +200,7 @@ export class CallServer {
         ? this.#awaited(request, found, value, write)
         : this.#valueOf(request, found, value, write);
     } catch (error) {
-      return this.#failureOf(request, error, write);
+      return this.#failureOf(request, found, error, write);
     }
   }
 
@@ -185,7 +208,7 @@ export class CallServer {
     try {
       return this.#valueOf(request, found, await value, write);
     } catch (error) {
-      return this.#failureOf(request, error, write);
+      return this.#failureOf(request, found, error, write);
     }
   }
 
@@ -198,21 +221,32 @@ export class CallServer {
   }
 
   /** @throws what JSON throws, and `RangeError`. */
-  #valueOf(request: CallRequest, { instance }: Found, value: unknown, write: AnswerWriter): string {
+  #valueOf(request: CallRequest, found: Found, value: unknown, write: AnswerWriter): string {
     const { id, method, longest = Infinity } = request;
+    const { instance } = found;
     if (!instance.lease.isHeld()) return write({ kind: 'reply', id, outcome: 'interrupted' });
     // That of the caller, too: it would drop a longer one unread, and never know why nothing came.
     const most = Math.min(this.parts.config.channels.maxMessageBytes, longest);
-    return write({ kind: 'reply', id, outcome: 'value', value }, new AnswerLimits(most, method));
+    const answer = write({ kind: 'reply', id, outcome: 'value', value }, new AnswerLimits(most, method));
+    took(found, false);
+    return answer;
   }
 
-  #failureOf({ id, process: name, method, from }: CallRequest, error: unknown, write: AnswerWriter): string {
+  #failureOf(request: CallRequest, found: Found, error: unknown, write: AnswerWriter): string {
+    const { id, process: name, method, from } = request;
     // The instance has ended before the method began, such as while a guard or the hook of the context waited.
     if (isA(error, HandlerGoneError)) return write({ kind: 'reply', id, outcome: 'stale' });
+    took(found, true);
     this.#tell(error, name, method, from);
     const wireError = toWireError(error, this.parts.config.calls.stacks);
     return write({ kind: 'reply', id, outcome: 'error', error: wireError });
   }
+}
+
+function took({ series, began }: Found, hasFailed: boolean): void {
+  if (series === undefined) return;
+  const now = performance.now();
+  series.record(now - began, hasFailed, now);
 }
 
 function within(instance: Callee, run: () => unknown): unknown {

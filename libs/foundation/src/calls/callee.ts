@@ -31,6 +31,8 @@ export interface Callee {
   call<T>(work: () => T | Promise<T>): Promise<T>;
   /** The same, when it can tell what is over at once: that is returned, or thrown, at once. */
   readonly carryOut?: <T>(work: () => T | Promise<T>) => T | Promise<T>;
+  /** What its figures are kept under. Default: the process of its name. */
+  readonly subject?: string;
   /** It is Foundation that is called, not the application. */
   readonly isInternal?: true;
   /**

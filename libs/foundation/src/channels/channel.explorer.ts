@@ -11,6 +11,8 @@ type Around = Pick<Enhancers, 'around'>;
 
 /** A handler that wants to be subscribed. */
 export interface DeclaredHandler extends ChannelMetadata {
+  /** The class and the method: what the figures call it. */
+  label: string;
   handler: MessageHandler;
 }
 
@@ -49,6 +51,7 @@ export function handlersOf(target: object, enhancers?: Around, begin?: Invocatio
   const type = target.constructor as Type<object>;
   return markedMethods<ChannelMetadata>(type, CHANNEL_METADATA).map(({ method, metadata }) => ({
     ...metadata,
+    label: `${type.name}.${method}`,
     handler: handlerOf(target, method, enhancers?.around(target, method), { begin }),
   }));
 }

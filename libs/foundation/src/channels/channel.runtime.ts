@@ -57,7 +57,6 @@ export class ChannelRuntime {
   /** For `nestjs-foundation/microservices`. */
   readonly requests: Requests;
   readonly gatherer: Gatherer;
-  readonly #reserved = new Set<string>();
   readonly #reserving: ReservingTools;
   readonly #outbox: Outbox;
   readonly #sequencer: Sequencer;
@@ -183,7 +182,7 @@ export class ChannelRuntime {
 
   /** A channel of our own, which no figure counts. A lasting one is heard in a drain, too, until it is unsubscribed. */
   reserve(channel: string, { isLasting = false } = {}): ReservedChannel {
-    this.#reserved.add(channel);
+    this.telemetry.figures.leftOut.add(channel);
     if (isLasting) this.#dispatcher.outlast(channel);
     const subscribe: ReservedChannel['subscribe'] = (...args) => this.#subscribe(channel, ...args);
     return reservedChannel(channel, subscribe, this.#reserving);
@@ -264,7 +263,7 @@ export class ChannelRuntime {
   }
 
   #figures(sent: (readonly [channel: string, count: number])[]): ChannelStatistics {
-    return sumOf(sent, [...this.#dispatcher.counters(), ...this.#durable.counters()], this.#reserved);
+    return sumOf(sent, [...this.#dispatcher.counters(), ...this.#durable.counters()], this.telemetry.figures.leftOut);
   }
 
   /**

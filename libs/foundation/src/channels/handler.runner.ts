@@ -4,10 +4,11 @@
  */
 import type { ContextHook } from '../context/context.hook.js';
 import { afresh, isolated } from '../context/fresh.js';
-import { describe } from '../errors/describe.js';
+import { describe, read } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { nameOfSchema, readAs } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { WorkSeries } from '../telemetry/work.series.js';
 import type { MessageHandler, MessageMeta, SubscribeOptions } from './channel.js';
 import { traced } from './channel.tracing.js';
 import type { Envelope } from './envelope.js';
@@ -21,6 +22,8 @@ export interface HandlerSubject {
   group: string | undefined;
   /** Messages are handled where no storage has a store already; see {@link isolated}. */
   isOfNobody?: true;
+  /** What the handler is called in the figures. Default: its name. */
+  label?: string;
   /** Called for each message that is given to the handler. */
   received?: (meta: MessageMeta) => void;
 }
@@ -52,6 +55,7 @@ export class HandlerRunner {
   readonly #handler: MessageHandler;
   readonly #received: HandlerSubject['received'];
   readonly #apart: typeof afresh;
+  readonly #series: WorkSeries | undefined;
 
   constructor(
     private readonly subject: HandlerSubject,
@@ -59,6 +63,8 @@ export class HandlerRunner {
   ) {
     this.#handler = subject.handler;
     this.#received = subject.received;
+    const { channel, label = handlerName(subject.handler) } = subject;
+    this.#series = tools.telemetry.figures.handler(channel, label);
     this.#apart = subject.isOfNobody === true ? isolated : afresh;
   }
 
@@ -70,6 +76,11 @@ export class HandlerRunner {
    */
   run(envelope: Envelope): unknown {
     return this.subject.payload === undefined ? this.#call(envelope, envelope.message) : this.#readFirst(envelope);
+  }
+
+  /** Records that the handler is over, `tookMs` after it was given a message. `now` is `performance.now()`. */
+  took(tookMs: number, hasFailed: boolean, now: number): void {
+    if (this.#series !== undefined) this.#series.record(tookMs, hasFailed, now);
   }
 
   /** Counts and reports a failure of the handler; returns its text. `details` are for the log. */
@@ -102,4 +113,10 @@ export class HandlerRunner {
     this.tools.telemetry.emit('message.invalid', { channel, from, type, errors });
     throw new InvalidPayload(nameOfSchema(payload!), errors);
   }
+}
+
+/** A function may have any name, or a getter for it. */
+export function handlerName(handler: MessageHandler): string {
+  const name = read(handler, 'name');
+  return typeof name === 'string' ? name : '';
 }

@@ -10,7 +10,7 @@ export class UsageError extends Error {}
 /** The commands, with the arguments that each takes. */
 export const COMMANDS = {
   status: { takes: [], says: 'the nodes, processes and services of the cluster, and its health' },
-  top: { takes: [], says: 'the same as a live table; ends with Ctrl-C' },
+  top: { takes: [], says: 'the same live, with rates and durations of methods, handlers and jobs; Ctrl-C ends it' },
   doctor: { takes: [], says: 'checks what the configuration needs, step by step, and says what is wrong' },
   drain: { takes: ['NODE'], says: 'moves everything that a node owns to others; it takes nothing new' },
   undrain: { takes: ['NODE'], says: 'lets a node that was drained take work again' },
@@ -39,6 +39,8 @@ export interface Invocation {
   envFile?: string;
   /** Milliseconds between two polls of `top`. */
   interval: number;
+  /** `top` ends after the first. */
+  once: boolean;
   /** Which entries `history` shows. */
   query: HistoryWords;
   /** Why a command is given, for the journal. */
@@ -66,6 +68,7 @@ const OPTIONS = {
   node: { type: 'string' },
   limit: { type: 'string' },
   reason: { type: 'string' },
+  once: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
@@ -78,11 +81,12 @@ const OPTIONS = {
 export function readCommand(argv: readonly string[]): Invocation {
   const { values, positionals } = parse(argv);
   const [name, ...args] = positionals;
-  const { redis, app, json = false, 'env-file': envFile, reason } = values;
+  const { redis, app, json = false, once = false, 'env-file': envFile, reason } = values;
   const common = {
     query: queryFrom(values),
     args,
     json,
+    once,
     interval: intervalFrom(values.interval),
     ...(redis === undefined ? {} : { redis }),
     ...(app === undefined ? {} : { app }),
@@ -161,6 +165,7 @@ export function usage(): string[] {
     '  --node NODE           of history',
     '  --limit NUMBER        of history: the newest so many entries; default 50',
     '  --reason TEXT         why you drain, move, restart …: it is in the history',
+    '  --once                top prints once and ends',
     '  -h, --help   -v, --version',
     '',
     'A password is better given in FOUNDATION_REDIS_URL than in --redis, which others on this machine can see.',

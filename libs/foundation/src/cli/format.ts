@@ -13,6 +13,17 @@ export function duration(ms: number): string {
   return hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} d`;
 }
 
+/** The same with the fractions of what is short: `0.42 ms`, `12.3 ms`. */
+export function latency(ms: number): string {
+  return ms < 10 ? `${ms.toFixed(2)} ms` : ms < 100 ? `${ms.toFixed(1)} ms` : duration(ms);
+}
+
+/** How often in a second: `12.3/s`, `0.02/s`. */
+export function rate(perSecond: number): string {
+  if (perSecond === 0) return '0/s';
+  return `${perSecond < 1 ? perSecond.toFixed(2) : perSecond < 100 ? perSecond.toFixed(1) : Math.round(perSecond)}/s`;
+}
+
 /** `1 member`, `2 members`. */
 export function count(number: number, one: string, several = `${one}s`): string {
   return `${number} ${number === 1 ? one : several}`;

@@ -12,6 +12,7 @@ import { CookieMismatchError } from '../errors/cluster.errors.js';
 import { redisError } from '../errors/refusal.js';
 import type { HealthMonitor } from '../health/health.monitor.js';
 import type { Journal } from '../journal/journal.js';
+import type { ClusterFigures } from '../metrics/cluster.figures.js';
 import { assembleNode } from '../node.parts.js';
 import type { ProcessManager } from '../processes/process.manager.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
@@ -28,6 +29,7 @@ export interface Observer {
   readonly services: ServiceRegistry;
   readonly health: HealthMonitor;
   readonly journal: Journal;
+  readonly figures: ClusterFigures;
   /**
    * Who is there now, by the beats in Redis, so that what was copied before is not taken for the present.
    *
@@ -83,6 +85,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     services,
     health: parts.health,
     journal: parts.journal,
+    figures: parts.clusterFigures,
     async look() {
       const seen = await backend.directory.look().catch((error: unknown) => {
         throw redisError(backend.endpoint, 'looking at the cluster', error);

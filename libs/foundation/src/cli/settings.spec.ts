@@ -53,4 +53,6 @@ describe('observerSettings', () => {
   });
 });
 
-const invocation = () => ({ command: 'status' as const, args: [], json: false, interval: 1000, query: { limit: 50 } });
+const invocation = () => ({
+  ...{ command: 'status' as const, args: [], json: false, once: false, interval: 1000, query: { limit: 50 } },
+});

@@ -6,6 +6,7 @@ import type { Member } from '../cluster/member.js';
 import type { ClusterHealth } from '../health/health.report.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import type { ServiceInfo } from '../services/service.js';
+import type { WorkSeen } from '../telemetry/figures.report.js';
 import type { Observer } from './observer.js';
 
 /** A node; what it listens to and can run is left out. */
@@ -22,8 +23,18 @@ export interface Snapshot {
   processes: ProcessInfo[];
   services: ServiceInfo[];
   health: ClusterHealth;
+  /** Of `top`: how often methods, handlers and jobs ran in the last minute, and how long they took. */
+  work?: WorkSeen[];
+  /** Nodes that did not say so in time. */
+  silent?: string[];
   /** Where there are no nodes: the clusters that have some in this Redis. */
   others?: string[];
+}
+
+/** The same with what runs on the nodes. @throws RedisUnavailableError when Redis does not answer. */
+export async function snapshotWithWork(app: string, observer: Observer): Promise<Snapshot> {
+  const [snapshot, work] = await Promise.all([snapshotOf(app, observer), observer.figures.read()]);
+  return { ...snapshot, ...work };
 }
 
 /** @throws RedisUnavailableError when Redis does not answer. */

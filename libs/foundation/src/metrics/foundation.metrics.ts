@@ -8,15 +8,41 @@ import type { ClusterView } from '../cluster/cluster.view.js';
 import { Gate } from '../foreign/gate.js';
 import type { Supervisor } from '../processes/supervision/supervisor.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
+import { countBelow, countOf } from '../telemetry/duration.buckets.js';
 import type { FoundationEventName } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { BoundedLabels } from './bounded.labels.js';
-import { EVENT_METRICS, type EventMetric, GAUGE_METRICS, type GaugeMetric, type Labels } from './metric.definitions.js';
+import {
+  EVENT_METRICS,
+  type EventMetric,
+  GAUGE_METRICS,
+  type GaugeMetric,
+  type Labels,
+  WORK_METRICS,
+  WORK_SECONDS,
+  type WorkMetric,
+} from './metric.definitions.js';
 
 /** A value with its labels. */
 export interface Figure {
   value: number;
   labels: Labels;
+}
+
+/** How long one method, handler or job took, or how often it failed; since this node began. */
+export interface WorkFigure {
+  labels: Labels;
+  /** How often it ran; of a counter, how often it failed. */
+  count: number;
+  /** How long all of it took, in seconds. */
+  sum: number;
+  /** By upper bound in seconds, rising: how often it took no longer. What took longer than the last is in `count`. */
+  buckets: { le: number; count: number }[];
+}
+
+/** A metric of methods, handlers or jobs that can be read. */
+export interface WorkMeasure extends WorkMetric {
+  read(): WorkFigure[];
 }
 
 /** A gauge that can be read. */
@@ -31,6 +57,8 @@ export class FoundationMetrics {
   readonly counted = EVENT_METRICS;
   /** All gauges. */
   readonly gauges: readonly Gauge[];
+  /** How long methods, handlers and jobs took; at most 203 series together. */
+  readonly work: readonly WorkMeasure[];
   readonly #labels = new BoundedLabels();
 
   /** @internal Made by Foundation. */
@@ -49,6 +77,7 @@ export class FoundationMetrics {
       waiting: () => Object.entries(channels.waiting()).map(([channel, count]) => [{ channel }, count] as const),
       redis: () => [[{}, membership.latency / 1000]],
     };
+    this.work = WORK_METRICS.map((metric) => ({ ...metric, read: () => workOf(metric, telemetry) }));
     this.gauges = Object.entries(GAUGE_METRICS).map(([key, metric]) => ({
       kind: 'gauge',
       ...metric,
@@ -88,6 +117,15 @@ export class FoundationMetrics {
     }
     return [...sums.values()];
   }
+}
+
+function workOf({ kind, work, labels: [of = '', part = ''] }: WorkMetric, { figures }: Telemetry): WorkFigure[] {
+  return figures.totals(work).map((total) => ({
+    labels: part === '' ? { [of]: total.of } : { [of]: total.of, [part]: total.work },
+    count: kind === 'counter' ? total.failed : countOf(total.durations),
+    sum: total.sumMs / 1000,
+    buckets: WORK_SECONDS.map((le) => ({ le, count: countBelow(total.durations, le * 1000) })),
+  }));
 }
 
 /** With a zero for each value that is known to exist, so that a series does not vanish. */

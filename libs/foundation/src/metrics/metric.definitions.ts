@@ -4,6 +4,7 @@
  */
 import { processOf } from '../cluster/slot.names.js';
 import type { FoundationEventName, FoundationEvents } from '../telemetry/events.js';
+import type { WorkKind } from '../telemetry/figures.report.js';
 
 /** What a figure is about: a few words with few values each. */
 export type Labels = Readonly<Record<string, string>>;
@@ -33,6 +34,15 @@ export interface EventMetric extends Described {
 /** A metric that is read when somebody asks. */
 export interface GaugeMetric extends Described {
   kind: 'gauge';
+}
+
+/**
+ * A histogram of how long methods, handlers or jobs took, or a counter of those that failed: read when somebody asks,
+ * since an event for each of them would cost more than the recording.
+ */
+export interface WorkMetric extends Described {
+  kind: 'counter' | 'histogram';
+  work: WorkKind;
 }
 
 /** Upper bounds in seconds: a message takes under a millisecond, a handler that is far behind takes seconds. */
@@ -191,8 +201,31 @@ export const GAUGE_METRICS = {
   redis: { name: 'redis.latency', help: 'Time that Redis took to answer the last heartbeat', labels: [], unit: 's' },
 } as const satisfies Record<string, Omit<GaugeMetric, 'kind'>>;
 
+/** What methods, handlers and jobs took, since this node began. A partition and a replica count as their process. */
+export const WORK_METRICS: readonly WorkMetric[] = [
+  {
+    ...{ kind: 'histogram', work: 'call', name: 'call.duration', unit: 's', labels: ['process', 'method'] },
+    help: 'Time that a @Callable method took here, with what Nest puts around it',
+  },
+  {
+    ...{ kind: 'counter', work: 'call', name: 'calls.failed', labels: ['process', 'method'] },
+    help: 'Calls of @Callable methods that threw or rejected here',
+  },
+  {
+    ...{ kind: 'histogram', work: 'handler', name: 'handler.duration', unit: 's', labels: ['channel', 'handler'] },
+    help: 'Time that a handler took for one message',
+  },
+  {
+    ...{ kind: 'histogram', work: 'job', name: 'cron.duration', unit: 's', labels: ['job'] },
+    help: 'Time that a run of a cluster-wide cron job took here',
+  },
+];
+
+/** Upper bounds in seconds of what {@link WORK_METRICS} measure: powers of two of a millisecond, as it is counted. */
+export const WORK_SECONDS: readonly number[] = Array.from({ length: 19 }, (_, index) => 2 ** (index - 2) / 1000);
+
 /** `messages.sent.size` in bytes → `foundation_messages_sent_size_bytes_total`, as Prometheus' naming practices ask. */
-export function prometheusName({ name, kind, unit }: EventMetric | GaugeMetric): string {
+export function prometheusName({ name, kind, unit }: EventMetric | GaugeMetric | WorkMetric): string {
   const suffix = { s: '_seconds', By: '_bytes' }[unit as string] ?? '';
   return `foundation_${name.replaceAll('.', '_')}${suffix}${kind === 'counter' ? '_total' : ''}`;
 }

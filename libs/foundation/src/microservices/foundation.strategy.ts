@@ -85,6 +85,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
     for (const [pattern, handler] of this.messageHandlers) {
       if (handler.isEventHandler === true) {
         const hear = (message: unknown, meta: MessageMeta): Promise<void> => this.#hear(pattern, message, meta);
+        Object.defineProperty(hear, 'name', { value: pattern });
         this.#subscriptions.push(await this.#channels.subscribe(channel, hear, { type: pattern, group }));
       } else {
         const end = runtimeOf(this.#channels).requests.answer(pattern, (packet, reply, { name, bootId }) =>

@@ -23,6 +23,7 @@ function control(drain: () => Promise<void> = () => Promise.resolve()) {
     takes,
     waitsOf,
     undrain,
+    running: () => undefined,
   };
   const view = { state: 'draining' as NodeState, isLeaving: false, self: { name: 'a', bootId: 'a1' } };
   return { calls, view, node: new NodeControl({ shutdownTimeout: 50 }, membership, view, supervisor) };

@@ -15,11 +15,15 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { shown } from '../errors/describe.js';
 import { ProcessTimeoutError } from '../errors/process.errors.js';
 import { givenTime } from '../foreign/given.times.js';
+import { type NodeFigures, type NodeHistory, readSeriesName } from '../telemetry/figures.report.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import { slotsOf } from '../telemetry/work.figures.js';
 import { clockOf } from '../time/clock.js';
 import type { Duration } from '../time/duration.js';
 import { endsWithin } from '../time/timeout.js';
 import { list, text } from '../wire/decode.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
+import { type Inspection, Inspections } from './inspection.js';
 import type { AskNode } from './supervision/rebalancer.js';
 import type { Supervisor } from './supervision/supervisor.js';
 
@@ -63,12 +67,17 @@ export function askNode(membership: Pick<ClusterView, 'members' | 'self'>, calls
 
 /** See the file header. */
 export class NodeControl implements CalleeLookup {
+  readonly #inspections: Inspections;
+
   constructor(
     private readonly config: Pick<FoundationConfig, 'shutdownTimeout'>,
     private readonly membership: Pick<MembershipProtocol, 'drain' | 'undrain'>,
     private readonly view: Pick<ClusterView, 'state' | 'isLeaving' | 'self'> & Partial<Pick<ClusterView, 'clock'>>,
-    private readonly supervisor: Pick<Supervisor, 'drain' | 'undrain' | 'hosted' | 'takes' | 'waitsOf'>,
-  ) {}
+    private readonly supervisor: Pick<Supervisor, 'drain' | 'undrain' | 'hosted' | 'takes' | 'waitsOf' | 'running'>,
+    private readonly telemetry: Pick<Telemetry, 'figures' | 'emit'> = new Telemetry(),
+  ) {
+    this.#inspections = new Inspections((name) => supervisor.running(name), telemetry);
+  }
 
   /**
    * Moves everything this node owns to other nodes; it takes nothing new from now on.
@@ -124,6 +133,27 @@ export class NodeControl implements CalleeLookup {
       );
     }
     return this.supervisor.takes(name, typeof limit === 'number' ? limit : undefined, from);
+  }
+
+  /** What ran here within the last minutes, 1 to 60: all methods, handlers and jobs. */
+  @Callable()
+  work(minutes: unknown): NodeFigures {
+    return this.telemetry.figures.report(slotsOf(minutes));
+  }
+
+  /** What one of them did in the last hour. */
+  @Callable()
+  workHistory(name: unknown): NodeHistory {
+    const series = readSeriesName(name);
+    if (series === undefined) throw new ArgumentError('workHistory', 'name', shown(name, 80), 'the name of a series');
+    return this.telemetry.figures.history(series);
+  }
+
+  /** What a process of this node says of itself, and which of its methods can be called. */
+  @Callable()
+  async inspect(name: unknown): Promise<Inspection> {
+    if (typeof name === 'string') return this.#inspections.of(name);
+    throw new ArgumentError('inspect', 'name', shown(name, 80), 'the name of a process');
   }
 
   /** For the call server: a node has no epochs, and is there as long as its process. */

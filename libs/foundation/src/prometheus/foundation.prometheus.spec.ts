@@ -7,15 +7,23 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type INestApplication, Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { Callable } from '../calls/callable.decorator.js';
 import { Channels } from '../channels/channels.js';
 import { FoundationModule } from '../foundation.module.js';
 import { Singleton } from '../processes/declaration/process.decorators.js';
+import { ProcessManager } from '../processes/process.manager.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
 import { FoundationPrometheus, FoundationPrometheusModule } from './index.js';
 
 @Singleton({ name: 'clock' })
-class Clock {}
+class Clock {
+  @Callable()
+  tick(fails: boolean): string {
+    if (fails) throw new Error('it failed');
+    return 'tock';
+  }
+}
 
 let app: INestApplication;
 
@@ -34,6 +42,40 @@ async function scrape(): Promise<{ body: string; type: string | undefined }> {
 }
 
 describe('FoundationPrometheusModule', () => {
+  it('has how long methods and handlers took, in rising buckets, and how often they failed', async () => {
+    const clock = await eventually(() => app.get(ProcessManager).lookupSingleton(Clock));
+    await clock.call('tick', false);
+    await clock.call('tick', false);
+    await expect(clock.call('tick', true)).rejects.toThrow('it failed');
+    let isDone = false;
+    await app.get(Channels).subscribe('events', function onEvent() {
+      isDone = true;
+    });
+    await app.get(Channels).broadcast('events', 'hello');
+    await eventually(() => isDone);
+    await eventually(async () => (await scrape()).body.includes('foundation_handler_duration_seconds_count'));
+    const lines = (await scrape()).body.split('\n');
+    for (const line of [
+      '# TYPE foundation_call_duration_seconds histogram',
+      'foundation_call_duration_seconds_count{process="clock",method="tick"} 3',
+      'foundation_call_duration_seconds_bucket{process="clock",method="tick",le="+Inf"} 3',
+      '# TYPE foundation_calls_failed_total counter',
+      'foundation_calls_failed_total{process="clock",method="tick"} 1',
+      'foundation_handler_duration_seconds_count{channel="events",handler="onEvent"} 1',
+      '# TYPE foundation_cron_duration_seconds histogram',
+    ]) {
+      expect(lines).toContain(line);
+    }
+    const buckets = lines.filter((line) => line.startsWith('foundation_call_duration_seconds_bucket'));
+    const counts = buckets.map((line) => Number(line.split(' ')[1]));
+    expect(counts).toHaveLength(20);
+    expect(counts).toEqual([...counts].sort((a, b) => a - b));
+    expect(buckets.every((line) => /le="(\d+(\.\d+)?|\+Inf)"/.test(line))).toBe(true);
+    const json = await app.get(FoundationPrometheus).registry.getMetricsAsJSON();
+    const metric = json.find(({ name }) => name === 'foundation_call_duration_seconds');
+    expect(metric).toMatchObject({ type: 'histogram', aggregator: 'sum' });
+  });
+
   it('answers GET /metrics with counters, histograms and gauges', async () => {
     const heard: unknown[] = [];
     const channels = app.get(Channels);

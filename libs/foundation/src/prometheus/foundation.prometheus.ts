@@ -14,9 +14,9 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { FoundationMetrics } from '../metrics/foundation.metrics.js';
-import { prometheusName, SECONDS } from '../metrics/metric.definitions.js';
+import { Counter, Gauge, Histogram, type HistogramConfiguration, type MetricType, Registry } from 'prom-client';
+import { FoundationMetrics, type WorkMeasure } from '../metrics/foundation.metrics.js';
+import { prometheusName, SECONDS, WORK_SECONDS } from '../metrics/metric.definitions.js';
 
 /** Injectable. Holds the registry. */
 @Injectable()
@@ -49,6 +49,7 @@ export class FoundationPrometheus implements OnModuleDestroy {
         },
       });
     }
+    for (const work of metrics.work) addWork(this.registry, work);
     this.#stop = metrics.record((metric, { labels, value }) => {
       const target = counted.get(metric.name);
       if (target instanceof Counter) target.inc(labels, value);
@@ -64,6 +65,49 @@ export class FoundationPrometheus implements OnModuleDestroy {
   /** Stops counting. */
   onModuleDestroy(): void {
     this.#stop();
+  }
+}
+
+/** Reads a metric that is counted elsewhere whenever Prometheus asks. */
+function addWork(registry: Registry, work: WorkMeasure): void {
+  const name = prometheusName(work);
+  const options = { name, help: work.help, labelNames: [...work.labels], registers: [registry] };
+  if (work.kind === 'histogram') return void new WorkHistogram(work, { ...options, buckets: [...WORK_SECONDS] });
+  new Counter({
+    ...options,
+    collect() {
+      this.reset();
+      for (const { labels, count } of work.read()) this.inc(labels, count);
+    },
+  });
+}
+
+/** prom-client has no histogram that is set: it gives out what `read` says in the place of what it observed. */
+class WorkHistogram extends Histogram {
+  constructor(
+    private readonly work: WorkMeasure,
+    private readonly options: HistogramConfiguration<string>,
+  ) {
+    super(options);
+  }
+
+  /** What the registry writes. */
+  async getForPromString(): Promise<object> {
+    return this.get();
+  }
+
+  override get(): ReturnType<Histogram['get']> {
+    const { name, help } = this.options;
+    const values = this.work
+      .read()
+      .flatMap(({ labels, count, sum, buckets }) => [
+        ...buckets.map(({ le, count: value }) => ({ labels: { ...labels, le }, value, metricName: `${name}_bucket` })),
+        { labels: { ...labels, le: '+Inf' }, value: count, metricName: `${name}_bucket` },
+        { labels, value: sum, metricName: `${name}_sum` },
+        { labels, value: count, metricName: `${name}_count` },
+      ]);
+    const type = 'histogram' as unknown as MetricType;
+    return Promise.resolve({ name, help, type, values, aggregator: 'sum', collect: () => undefined });
   }
 }
 

@@ -55,7 +55,7 @@ export class ServiceOffers {
       throw new LimitError(`registerService("${name}")`, 'services of this node', MAX_SERVICES);
     }
     // Reachable before it can be found.
-    targets.add(record.instanceId, target);
+    targets.add(record.instanceId, target, name);
     try {
       await this.#redis(`registering the service "${name}"`, () => registry.put(record));
     } catch (error) {

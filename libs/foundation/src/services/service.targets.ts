@@ -17,10 +17,13 @@ export class ServiceTargets implements CalleeLookup {
     return { name: `${PREFIX}${instanceId}`, epoch: 1 };
   }
 
-  add(instanceId: string, target: object): void {
+  /** @param subject the name of the service. */
+  add(instanceId: string, target: object, subject?: string): void {
     const { name, epoch } = this.calleeOf(instanceId);
     // An object has no lease to lose: what it has begun counts also when it is withdrawn meanwhile.
-    this.#targets.set(name, { target, lease: { epoch, isHeld: () => true }, call: (work) => this.#keep(work) });
+    const named = subject === undefined ? {} : { subject };
+    const call: Callee['call'] = (work) => this.#keep(work);
+    this.#targets.set(name, { target, lease: { epoch, isHeld: () => true }, call, ...named });
   }
 
   /** Resolves when no call is in progress, however they ended. */

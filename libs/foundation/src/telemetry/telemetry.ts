@@ -10,6 +10,7 @@ import { Gate } from '../foreign/gate.js';
 import type { FoundationEventName, FoundationEvents } from './events.js';
 import { readSpan } from './span.arguments.js';
 import { carried, type SpanDescription, spanned, type TraceCarrier, type Tracing } from './tracing.js';
+import { WorkFigures } from './work.figures.js';
 
 type RoomOf<E> = E extends `${infer Room}.${string}` ? Room : never;
 
@@ -52,6 +53,8 @@ export class Telemetry {
    * application may set a {@link SpanRecorder}.
    */
   tracing: Tracing | undefined;
+  /** @internal How often methods, handlers and jobs of this node run, and how long that takes. */
+  readonly figures = new WorkFigures();
   readonly #attached = new Set<{ pattern: string; listener: AnyListener }>();
   /** Made on the first event of its name; discarded when a listener is attached or detached. */
   readonly #routes = new Map<FoundationEventName, Route>();

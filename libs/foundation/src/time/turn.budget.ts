@@ -11,8 +11,7 @@ let began = 0;
 let timer: NodeJS.Immediate | undefined;
 
 /** True when the work of this turn has taken this many milliseconds: go on in {@link nextTurn}. */
-export function isLongTurn(budget = BUDGET_MS): boolean {
-  const now = performance.now();
+export function isLongTurn(budget = BUDGET_MS, now = performance.now()): boolean {
   if (timer === undefined) {
     began = now;
     timer = setImmediate(resume);

@@ -13,7 +13,7 @@ import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { DeadLetterReason, MessageDropReason } from '../../telemetry/events.js';
 import type { MessageHandler, MessageMeta, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';
 import { type Envelope, originOf, type UnreadableReason } from '../envelope.js';
-import { HandlerRunner, InvalidPayload, type RunnerTools } from '../handler.runner.js';
+import { handlerName, HandlerRunner, InvalidPayload, type RunnerTools } from '../handler.runner.js';
 import { DropCounts, type MessageDrops } from '../message.drops.js';
 
 /** One subscription to a durable channel. */
@@ -85,7 +85,8 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     const received = ({ from, sentAt }: MessageMeta): void =>
       tools.telemetry.emit('message.received', { channel, from, latency: Math.max(0, Date.now() - sentAt) });
     const { payload } = subject.options;
-    this.#runner = new HandlerRunner({ channel, handler, payload, group: this.#group, received }, tools);
+    const label = handlerName(subject.handler);
+    this.#runner = new HandlerRunner({ channel, handler, payload, group: this.#group, received, label }, tools);
   }
 
   get received(): number {
@@ -205,9 +206,25 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     // A node of a newer version may be able to read it, so it is redelivered.
     if (envelope === 'unknown-version') throw new UnknownVersion(BURIED[envelope]);
     if (typeof envelope === 'string') return this.#bury(entry, envelope);
-    if (options.type === undefined || options.type === envelope.meta.type) await this.#runner.run(envelope);
+    if (options.type === undefined || options.type === envelope.meta.type) await this.#run(envelope);
     // Awaited with the whole batch: the next message need not wait for Redis.
     this.#acknowledging.push(this.#consumer!.acknowledge(entry.id));
+  }
+
+  async #run(envelope: Envelope): Promise<void> {
+    const began = performance.now();
+    const took = (hasFailed: boolean): void => {
+      const now = performance.now();
+      this.#runner.took(now - began, hasFailed, now);
+    };
+    try {
+      await this.#runner.run(envelope);
+      took(false);
+    } catch (error) {
+      // In both cases the handler was not called.
+      if (!isA(error, HandlerGoneError) && !isA(error, InvalidPayload)) took(true);
+      throw error;
+    }
   }
 
   /** The original is or was handled elsewhere: nothing is lost with the copy. */

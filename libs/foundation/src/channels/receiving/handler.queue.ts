@@ -173,52 +173,68 @@ export class HandlerQueue {
     this.#working += 1;
     // Handlers run in a later turn, so that the sender's own code is not interrupted by its own message.
     await Promise.resolve();
+    let now = performance.now();
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const handled = this.#handle(next);
-      if (handled !== undefined) await handled;
+      const began = now;
+      const handled = this.#handle(next, began);
+      if (typeof handled === 'object') await handled;
+      // One reading for the end of this handler, the beginning of the next one, and the length of the turn.
+      now = performance.now();
+      if (typeof handled === 'boolean') this.#runner.took(now - began, !handled, now);
       const budget = 2 * this.#waiting > this.#limit ? LONGER_MS : undefined;
-      if (isLongTurn(budget)) await nextTurn(this.#lanes.high.size > 0);
+      if (!isLongTurn(budget, now)) continue;
+      await nextTurn(this.#lanes.high.size > 0);
+      now = performance.now();
     }
     this.#working -= 1;
     if (this.#working === 0) for (const idle of this.#idleWanted.splice(0)) idle();
   }
 
-  #handle(envelope: Envelope): Promise<void> | undefined {
+  /** Whether the handler did it, where it is over at once; `undefined` where it was not called. */
+  #handle(envelope: Envelope, began: number): Promise<void> | boolean | undefined {
     try {
       const result = this.#runner.run(envelope);
-      if (isPromise(result)) return this.#settled(envelope, result);
+      if (isPromise(result)) return this.#settled(envelope, result, began);
       envelope.settle?.(undefined, { value: result });
+      return true;
     } catch (error) {
-      this.#fail(envelope, error);
+      return this.#fail(envelope, error);
     }
-    return undefined;
   }
 
-  async #settled(envelope: Envelope, result: PromiseLike<unknown>): Promise<void> {
+  async #settled(envelope: Envelope, result: PromiseLike<unknown>, began: number): Promise<void> {
     this.#handling.add(envelope);
+    let isDone: boolean | undefined;
     try {
       const value = await result;
       envelope.settle?.(undefined, { value });
+      isDone = true;
     } catch (error) {
-      this.#fail(envelope, error);
+      isDone = this.#fail(envelope, error);
     } finally {
       this.#handling.delete(envelope);
     }
+    const now = performance.now();
+    if (isDone !== undefined) this.#runner.took(now - began, !isDone, now);
   }
 
-  #fail(envelope: Envelope, error: unknown): void {
+  /** False, or `undefined` where no handler failed. */
+  #fail(envelope: Envelope, error: unknown): false | undefined {
     const { meta, settle } = envelope;
     const { channel, type } = meta;
     if (isA(error, InvalidPayload)) {
       this.tools.drops.add(channel, 'invalid-payload', 1, { payload: error.payload });
-      return settle?.(error.message, { reason: 'invalid-payload' });
+      settle?.(error.message, { reason: 'invalid-payload' });
+      return undefined;
     }
     // The process whose handler it was has stopped, as after the end of a subscription.
     if (isA(error, HandlerGoneError)) {
-      return this.#refuse(envelope);
+      this.#refuse(envelope);
+      return undefined;
     }
     const text = this.#runner.fail(error, { type });
     settle?.(`a handler failed: ${text}`, { reason: 'failed' });
+    return false;
   }
 
   #lag(): number {

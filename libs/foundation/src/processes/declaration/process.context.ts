@@ -42,6 +42,26 @@ export interface ProcessContext {
   readonly fenced: FencedEffects;
 }
 
+/**
+ * Implement it, and an operator sees in the dashboard what it returns: of the state of the instance, what may be seen.
+ *
+ * ```ts
+ * inspect() {
+ *   return { open: this.orders.size, last: this.lastOrder?.id };
+ * }
+ * ```
+ *
+ * Called on the node that owns the process whenever an operator asks, once at a time. Let it change nothing and wait
+ * for nothing long: it has two seconds, and the end of the instance waits for it as for a call. It returns JSON, or a
+ * promise for it, of 64 KiB and 10,000 values at most; what it throws is shown, logged and counted
+ * (`callback.failed`), and harms no other code. Other nodes and Redis never get the value by themselves.
+ *
+ * Underneath: a call to the node, as that of a `@Callable` method.
+ */
+export interface Inspectable {
+  inspect(): unknown;
+}
+
 /** Writes that a stale owner cannot make. */
 export interface FencedEffects {
   /**
