@@ -12,6 +12,8 @@ export default tseslint.config(
       '**/node_modules/**',
       'libs/*/api/**',
       'site/.vitepress/{.temp,cache}/**',
+      // As it is published by others.
+      'libs/foundation/src/dashboard/page/uplot.js',
     ],
   },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -107,7 +109,7 @@ export default tseslint.config(
     files: ['libs/foundation/src/dashboard/page/*.js', 'sample-app/demo/page/*.js'],
     languageOptions: {
       globals: Object.fromEntries(
-        'addEventListener document location localStorage fetch performance EventSource AbortSignal URLSearchParams Intl Option requestAnimationFrame setTimeout clearTimeout setInterval'
+        'addEventListener document location localStorage fetch performance EventSource AbortSignal Intl Option requestAnimationFrame getComputedStyle matchMedia URLSearchParams setTimeout clearTimeout setInterval'
           .split(' ')
           .map((name) => [name, 'readonly']),
       ),

@@ -5,9 +5,10 @@ import { resolve } from 'node:path';
 /**
  * What is above needs a reason, and a line in the change that raises it. By 2 % with the pages of faults, service
  * levels, growth and of other libraries, which were measured for the first time. By 1 % with the entries socket.io,
- * locks, outbox and cache.
+ * locks, outbox and cache. By 5 % with the figures of methods and handlers: half of it is uPlot, which draws them
+ * (51 KB, in both formats).
  */
-const BUDGET = { size: 1_060_000, unpackedSize: 6_050_000, entryCount: 1780 };
+const BUDGET = { size: 1_140_000, unpackedSize: 6_350_000, entryCount: 1800 };
 
 const folder = resolve(import.meta.dirname, '../../dist/libs/foundation');
 const options = {

@@ -15,11 +15,14 @@ import {
 } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
+  Callable,
   Channels,
   ClusterCron,
   FoundationConfigError,
   FoundationModule,
+  type Inspectable,
   Membership,
+  Partitioned,
   ProcessManager,
   Singleton,
   Telemetry,
@@ -36,11 +39,27 @@ import { secret } from '../support/secrets.js';
 import { closeLater, freshName, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 const TOKEN = secret('a token of the dashboard spec');
+const READ_ONLY = secret('a token that may look and not act');
 const OWN = { 'x-foundation-dashboard': '1', 'content-type': 'application/json' };
 const BEARER = { ...OWN, authorization: `Bearer ${TOKEN}` };
 
 @Singleton({ name: 'feed' })
-class Feed {}
+class Feed implements Inspectable {
+  #added = 0;
+
+  @Callable()
+  add(amount: number): number {
+    if (amount < 0) throw new Error('a negative amount');
+    return (this.#added += amount);
+  }
+
+  inspect(): unknown {
+    return { added: this.#added };
+  }
+}
+
+@Partitioned({ partitions: 8 })
+class Carts {}
 
 /** Lets in whoever says please. */
 @Injectable()
@@ -240,6 +259,13 @@ describe('the dashboard', () => {
     ['a token that is too short', { token: 'fifteen chars..' }],
     ['a token and a guard', { token: TOKEN, guard: Politeness }],
     ['a path out of place', { token: TOKEN, path: '../x' }],
+    ['a read-only token that is too short', { token: TOKEN, readOnlyToken: 'fifteen chars..' }],
+    ['the same token twice', { token: TOKEN, readOnlyToken: TOKEN }],
+    ['a read-only token alone', { readOnlyToken: READ_ONLY }],
+    ['a read-only token and a guard', { guard: Politeness, readOnlyToken: READ_ONLY }],
+    ['a guard of operators alone', { token: TOKEN, operatorGuard: Politeness }],
+    ['a guard of operators that is none', { guard: Politeness, operatorGuard: 'x' as never }],
+    ['calls that are neither on nor off', { token: TOKEN, calls: 'no' as never }],
   ])('does not begin with %s, and shows no token', (_what, options) => {
     let message = '';
     try {
@@ -331,7 +357,7 @@ describe('the dashboard', () => {
       ).toMatch(/; Secure$/);
     expect(set).not.toContain(TOKEN);
     const cookie = set.split(';')[0]!;
-    expect((await ask(one, 'GET', '/foundation/session', { cookie })).status).toBe(204);
+    expect((await ask(one, 'GET', '/foundation/session', { cookie })).status).toBe(200);
     expect((await ask(one, 'GET', '/foundation/session', { cookie: `${cookie}x` })).status).toBe(401);
     // A form of another site has the cookie at most, and never the header.
     expect(
@@ -356,6 +382,146 @@ describe('the dashboard', () => {
     expect((await ask(one, 'GET', '/foundation/session', { cookie })).status).toBe(401);
   });
 
+  it('lets the read-only token look, and not act, not even by both sessions one after the other', async () => {
+    const one = await node({ token: TOKEN, readOnlyToken: READ_ONLY });
+    const viewer = { ...OWN, authorization: `Bearer ${READ_ONLY}` };
+    const session = await ask(one, 'GET', '/foundation/session', viewer);
+    expect([session.status, JSON.parse(session.body)]).toEqual([200, { role: 'viewer' }]);
+    expect(JSON.parse((await ask(one, 'GET', '/foundation/session', BEARER)).body)).toEqual({ role: 'operator' });
+    expect((await ask(one, 'GET', '/foundation/figures', viewer)).status).toBe(200);
+    await (await Watched.of(one, viewer)).overview(({ nodes }) => nodes.length === 1);
+    const refused = [
+      ...['drain', 'undrain', 'move', 'restart', 'run'].map((path) => [
+        path,
+        { node: one.name, process: 'feed', job: 'x' },
+      ]),
+      ['processes/inspect', { process: 'feed' }],
+      ['processes/call', { process: 'feed', method: 'add', args: [1] }],
+    ] as const;
+    for (const [path, body] of refused) {
+      const answer = await ask(one, 'POST', `/foundation/${path as string}`, viewer, body);
+      expect([path, answer.status]).toEqual([path, 403]);
+      expect(answer.body).toContain('read-only');
+    }
+    expect(one.app.get(Membership).state).toBe('up');
+
+    const signIn = async (token: string, cookie = '') => {
+      const { headers } = await ask(one, 'POST', '/foundation/login', { ...OWN, cookie }, { token });
+      // As a browser keeps them: what has no age left is gone.
+      const kept = (headers['set-cookie'] ?? []).filter((each) => !each.includes('Max-Age=0'));
+      expect(headers['set-cookie']).toHaveLength(2);
+      expect(kept).toHaveLength(1);
+      return kept[0]!.split(';')[0]!;
+    };
+    const roleOf = async (cookie: string): Promise<unknown> =>
+      JSON.parse((await ask(one, 'GET', '/foundation/session', { cookie })).body);
+    const looking = await signIn(READ_ONLY);
+    expect(await roleOf(looking)).toEqual({ role: 'viewer' });
+    expect(
+      (await ask(one, 'POST', '/foundation/restart', { ...OWN, cookie: looking }, { process: 'feed' })).status,
+    ).toBe(403);
+    const acting = await signIn(TOKEN, looking);
+    expect(await roleOf(acting)).toEqual({ role: 'operator' });
+    // A session of the one token is none of the other, whatever the cookie is called.
+    const renamed = `${acting.split('=')[0]!}=${looking.split('=')[1]!}`;
+    expect((await ask(one, 'GET', '/foundation/session', { cookie: renamed })).status).toBe(401);
+    const ended = await ask(one, 'POST', '/foundation/logout', { ...OWN, cookie: looking });
+    expect(ended.headers['set-cookie']).toHaveLength(2);
+    expect((await ask(one, 'GET', '/foundation/session', { cookie: looking })).status).toBe(401);
+    expect(await roleOf(acting)).toEqual({ role: 'operator' });
+  });
+
+  it('lets a second guard of the application decide who acts', async () => {
+    @Injectable()
+    class Haste implements CanActivate {
+      canActivate(context: ExecutionContext): boolean {
+        return context.switchToHttp().getRequest<IncomingMessage>().headers['x-now'] === 'yes';
+      }
+    }
+    const one = await node({ guard: Politeness, operatorGuard: Haste });
+    const polite = { ...OWN, 'x-please': 'yes' };
+    expect((await ask(one, 'GET', '/foundation/figures', polite)).status).toBe(200);
+    expect((await ask(one, 'POST', '/foundation/processes/inspect', polite, { process: 'feed' })).status).toBe(403);
+    expect((await ask(one, 'POST', '/foundation/restart', polite, { process: 'feed' })).status).toBe(403);
+    expect(
+      (await ask(one, 'POST', '/foundation/restart', { ...polite, 'x-now': 'yes' }, { process: 'no' })).status,
+    ).toBe(400);
+    expect((await ask(one, 'POST', '/foundation/restart', { ...OWN, 'x-now': 'yes' }, { process: 'no' })).status).toBe(
+      403,
+    );
+  });
+
+  it('looks into a process and calls its methods, from a node that does not run it', async () => {
+    const nodes = [await node(), await node()];
+    await eventually(() => nodes.every(({ app }) => app.get(Membership).members().length === 2));
+    const owner = await eventually(async () => (await nodes[0]!.app.get(ProcessManager).lookupSingleton(Feed))?.node);
+    const other = nodes.find(({ name }) => name !== owner)!;
+    const post = async (path: string, body: object): Promise<[number | undefined, Record<string, unknown>]> => {
+      const answer = await ask(other, 'POST', `/foundation/processes/${path}`, BEARER, body);
+      return [answer.status, JSON.parse(answer.body) as Record<string, unknown>];
+    };
+    expect(await post('call', { process: 'feed', method: 'add', args: [5] })).toEqual([200, { result: '5' }]);
+    expect(await post('inspect', { process: 'feed' })).toEqual([
+      200,
+      { node: owner, methods: ['add'], state: '{\n  "added": 5\n}' },
+    ]);
+    const [failed, { message }] = await post('call', { process: 'feed', method: 'add', args: [-1] });
+    expect([failed, message]).toEqual([503, expect.stringContaining('a negative amount')]);
+    for (const [path, body, status] of [
+      ['inspect', { process: 'nothing' }, 404],
+      ['inspect', {}, 400],
+      ['inspect', { process: ['feed'] }, 400],
+      ['inspect', { process: 'x'.repeat(301) }, 400],
+      ['call', { process: 'nothing', method: 'add' }, 404],
+      ['call', { process: 'feed' }, 400],
+      ['call', { process: 'feed', method: 'add', args: 'x' }, 400],
+      ['call', { process: 'feed', method: 'add', args: Array(21).fill(1) }, 400],
+      ['call', { process: 'feed', method: 'inspect' }, 503],
+      ['call', { process: 'feed', method: 'constructor' }, 503],
+    ] as const) {
+      expect([path, body, (await post(path, body))[0]]).toEqual([path, body, status]);
+    }
+    const figures = (await ask(other, 'GET', '/foundation/figures', BEARER)).body;
+    expect(JSON.parse(figures)).toMatchObject({
+      silent: [],
+      work: [{ kind: 'call', of: 'feed', work: 'add', nodes: 1 }],
+    });
+    const query = (text: string) => ask(other, 'GET', `/foundation/figures/history?${text}`, BEARER);
+    const history = await query('kind=call&of=feed&work=add');
+    const { points } = JSON.parse(history.body) as { points: { perSecond: number; failedPerSecond: number }[] };
+    expect(points.some(({ perSecond, failedPerSecond }) => perSecond > 0 && failedPerSecond > 0)).toBe(true);
+    expect(JSON.parse((await query('kind=job&of=nothing&work=')).body)).toEqual({ points: [], silent: [] });
+    for (const wrong of ['', 'kind=call', 'kind=x&of=feed&work=add', 'kind=call&of=&work=', 'kind=call&of[a]=1&work=x'])
+      expect([wrong, (await query(wrong)).status]).toEqual([wrong, 400]);
+    // Without its header another site may have sent it; a look runs code of the application.
+    const bare = { authorization: BEARER.authorization, 'content-type': 'application/json' };
+    expect((await ask(other, 'POST', '/foundation/processes/inspect', bare, { process: 'feed' })).status).toBe(403);
+  });
+
+  it('has no way to call where the application says so', async () => {
+    const one = await node({ token: TOKEN, calls: false });
+    expect(
+      (await ask(one, 'POST', '/foundation/processes/call', BEARER, { process: 'feed', method: 'add' })).status,
+    ).toBe(404);
+    expect((await ask(one, 'GET', '/foundation')).body).toContain('data-calls="off"');
+  });
+
+  it('has the partitions of a process as one line, and a node that has left as a card of its own', async () => {
+    const [one, two] = [
+      await node({ token: TOKEN }, {}, [Feed, Carts]),
+      await node({ token: TOKEN }, {}, [Feed, Carts]),
+    ];
+    const watched = await Watched.of(one);
+    await watched.overview(({ groups, nodes }) => nodes.length === 2 && groups[0]?.states['running'] === 8);
+    const { groups, departed } = await watched.overview((overview) => overview);
+    expect(groups).toMatchObject([{ name: 'Carts', kind: 'partitioned', count: 8, restarts: 0 }]);
+    expect(groups[0]!.nodes.reduce((sum, [, running]) => sum + running, 0)).toBe(8);
+    expect(departed).toEqual([]);
+    await two.app.close();
+    const left = await watched.overview((overview) => overview.departed[0]);
+    expect(left).toMatchObject({ name: two.name, state: 'left', pid: process.pid });
+  });
+
   it('answers no more than ten wrong tokens a minute', async () => {
     const one = await node();
     const statuses: (number | undefined)[] = [];
@@ -375,7 +541,7 @@ describe('the dashboard', () => {
     expect((await ask(one, 'GET', '/ops/cluster', { 'x-please': 'yes' })).status).toBe(200);
     expect((await ask(one, 'GET', '/ops/cluster/page/main.js')).status).toBe(403);
     expect((await ask(one, 'GET', '/ops/cluster/page/main.js', { 'x-please': 'yes' })).status).toBe(200);
-    expect((await ask(one, 'GET', '/ops/cluster/session', { 'x-please': 'yes' })).status).toBe(204);
+    expect((await ask(one, 'GET', '/ops/cluster/session', { 'x-please': 'yes' })).status).toBe(200);
     expect((await ask(one, 'POST', '/ops/cluster/login', { ...OWN, 'x-please': 'yes' }, { token: 'x' })).status).toBe(
       400,
     );

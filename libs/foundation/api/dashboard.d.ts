@@ -19,6 +19,8 @@ export interface DashboardSpan {
     start: number;
 }
 
+export type DashboardTokens = Pick<FoundationDashboardOptions, 'token' | 'readOnlyToken'>;
+
 export interface DashboardTrace {
     complete: boolean;
     id: string;
@@ -40,10 +42,10 @@ export interface DashboardTraces {
     list(): readonly DashboardTraceLine[] | Promise<readonly DashboardTraceLine[]>;
 }
 
-export interface FoundationDashboardAsyncOptions extends Omit<FoundationDashboardOptions, 'token' | 'guard'> {
+export interface FoundationDashboardAsyncOptions extends Omit<FoundationDashboardOptions, keyof DashboardTokens | 'guard' | 'operatorGuard'> {
     imports?: ModuleMetadata['imports'];
     inject?: FactoryProvider['inject'];
-    useFactory: FactoryProvider<string>['useFactory'];
+    useFactory: FactoryProvider<string | DashboardTokens>['useFactory'];
 }
 
 export class FoundationDashboardModule {
@@ -52,9 +54,12 @@ export class FoundationDashboardModule {
 }
 
 export interface FoundationDashboardOptions {
+    calls?: boolean;
     decorators?: ClassDecorator[];
     guard?: Type<CanActivate>;
+    operatorGuard?: Type<CanActivate>;
     path?: string;
+    readOnlyToken?: string;
     token?: string;
     traces?: InjectionToken<DashboardTraces>;
 }

@@ -788,6 +788,7 @@ export class FoundationMetrics {
     readonly counted: readonly EventMetric[];
     readonly gauges: readonly Gauge[];
     record(add: (metric: EventMetric, figure: Figure) => void): () => void;
+    readonly work: readonly WorkMeasure[];
 }
 
 // Warning: (ae-forgotten-export) The symbol "ConfigurableModuleClass" needs to be exported by the entry point index.d.ts
@@ -930,6 +931,10 @@ export type InjectedProcess = Type<unknown> | (() => Type<unknown>);
 export function InjectProcess(type: InjectedProcess): ParameterDecorator & PropertyDecorator;
 
 export const InjectSingleton: typeof InjectProcess;
+
+export interface Inspectable {
+    inspect(): unknown;
+}
 
 export class InvalidArgumentsError extends FoundationError {
     constructor(subject: string, errors: readonly string[]);
@@ -2092,4 +2097,25 @@ export class UnknownChannelError extends FoundationError {
 export class UnknownProcessError extends FoundationError {
     constructor(processName: string, known: readonly string[]);
     readonly processName: string;
+}
+
+export interface WorkFigure {
+    buckets: {
+        le: number;
+        count: number;
+    }[];
+    count: number;
+    labels: Labels;
+    sum: number;
+}
+
+export type WorkKind = 'call' | 'handler' | 'job';
+
+export interface WorkMeasure extends WorkMetric {
+    read(): WorkFigure[];
+}
+
+export interface WorkMetric extends Described {
+    kind: 'counter' | 'histogram';
+    work: WorkKind;
 }

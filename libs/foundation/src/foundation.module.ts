@@ -34,6 +34,7 @@ import { HealthMonitor } from './health/health.monitor.js';
 import { Journal } from './journal/journal.js';
 import type { Search } from './locator/redis.locator.js';
 import { Log } from './logging/log.js';
+import { ClusterFigures } from './metrics/cluster.figures.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { assembleNode, NODE, type NodeParts, NodeSetup, type Token } from './node.parts.js';
 import { witnessedOptions, witnessNode } from './node.witness.js';
@@ -41,6 +42,7 @@ import { getProcessToken } from './processes/declaration/inject.process.js';
 import { classNameOf } from './processes/declaration/process.target.js';
 import { injectableProcesses, lateProcesses, tokenOf } from './processes/declaration/process.tokens.js';
 import { ProcessFinder } from './processes/process.finder.js';
+import { ProcessInspector } from './processes/process.inspector.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { ServiceMesh } from './services/service.mesh.js';
 import { ClusterConfig } from './settings/cluster.config.js';
@@ -101,7 +103,13 @@ const EXPOSED = {
 } satisfies { [P in keyof NodeParts]?: Type<NodeParts[P]> };
 
 /** Those that the entries of this package inject as well; their classes are not exported from `index.ts`. */
-const SHARED = { view: ClusterView, finder: ProcessFinder, settings: SharedSettings } satisfies {
+const SHARED = {
+  view: ClusterView,
+  finder: ProcessFinder,
+  settings: SharedSettings,
+  clusterFigures: ClusterFigures,
+  inspector: ProcessInspector,
+} satisfies {
   [P in keyof NodeParts]?: Type<NodeParts[P]>;
 };
 

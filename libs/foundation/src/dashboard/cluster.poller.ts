@@ -26,6 +26,8 @@ import {
   processSeen,
   whyOf,
 } from './dashboard.overview.js';
+import { DepartedNodes } from './departed.nodes.js';
+import { groupsOf, type ProcessGroupSeen } from './process.groups.js';
 
 /** How long another node may take to answer, in milliseconds. */
 const ANSWER_MS = 500;
@@ -38,6 +40,7 @@ const LIST_MS = 1000;
 
 interface Listed {
   list: readonly ProcessSeen[];
+  groups: readonly ProcessGroupSeen[];
   /** How many there are in all. */
   count: number;
 }
@@ -62,6 +65,7 @@ export class ClusterPoller {
     @Inject(Channels) private readonly channels: Channels,
     @Inject(HealthMonitor) private readonly health: HealthMonitor,
     @Inject(CronJobs) private readonly cronJobs: CronJobs,
+    @Inject(DepartedNodes) private readonly departed: DepartedNodes,
   ) {}
 
   /** Reads everything once. */
@@ -82,6 +86,8 @@ export class ClusterPoller {
       members,
       processes: processes.list,
       processCount: processes.count,
+      groups: processes.groups,
+      departed: this.departed.list(),
       services,
       jobs,
       channels,
@@ -111,13 +117,17 @@ export class ClusterPoller {
       const seen = listedOf(list, this.#ownerless).map((info, index) =>
         processSeen(info, index < explained ? this.#why(info) : undefined),
       );
-      this.#listed = { list: seen, count: known.length };
+      const isAll = readsAll || known.length <= MAX_LINES;
+      const groups = isAll ? groupsOf(list) : (this.#listed?.groups ?? []);
+      this.#listed = { list: seen, groups, count: known.length };
       return this.#listed;
     } catch (error) {
       this.#log.warn('Failed to list the processes; the dashboard shows the last known ones', {
         error: describe(error),
       });
-      return this.#listed ?? { list: listedOf(known, this.#ownerless).map(unconfirmed), count: known.length };
+      const list = known.map(unconfirmed);
+      const groups = groupsOf(list);
+      return this.#listed ?? { list: listedOf(known, this.#ownerless).map(unconfirmed), groups, count: known.length };
     }
   }
 

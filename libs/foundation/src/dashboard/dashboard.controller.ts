@@ -3,17 +3,14 @@
  * Made by the module, for the path that it is given; underneath Nest's own HTTP layer, Express or Fastify.
  */
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import {
   applyDecorators,
   BadRequestException,
   Body,
-  type CanActivate,
   Controller,
-  ForbiddenException,
   Get,
   HttpCode,
-  HttpException,
   Inject,
   Param,
   Post,
@@ -24,21 +21,18 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { actingAs } from '../context/actor.js';
 import { CronJobs } from '../cron/cron.jobs.js';
-import { RemoteError } from '../errors/call.errors.js';
-import { describe, isA, show } from '../errors/describe.js';
-import { FoundationError } from '../errors/foundation.error.js';
-import { Log } from '../logging/log.js';
+import { show } from '../errors/describe.js';
 import { ProcessManager } from '../processes/process.manager.js';
+import { carryOut, requireOwnHeader, wordOf } from './dashboard.commands.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import {
   DASHBOARD,
   type DashboardRequest,
-  NoStoreInterceptor,
-  TokenGuard,
+  type DashboardRole,
+  guardsOf,
+  tokensOf,
   TokenVerifier,
-  userOf,
 } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { cookieName, SESSION_MS, sessionFor } from './login.session.js';
@@ -48,18 +42,14 @@ import { RefusalFilter } from './refusal.filter.js';
 /** Express hands out Node's response, Fastify wraps it. */
 type Reply = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
 
-/** A form of another site cannot send this header. */
-const OWN_HEADER = 'x-foundation-dashboard';
-
 /**
  * A controller at this path. The guard of the application guards all of it; with a token the page, which shows nothing
  * by itself, is open.
  */
-export function dashboardControllerAt({ path, access, decorators, traces }: DashboardConfig): Type {
-  const isGuarded = 'guard' in access;
-  const outer: Type<CanActivate>[] = isGuarded ? [NoStoreInterceptor, access.guard] : [NoStoreInterceptor];
-  const inner: Type<CanActivate>[] = isGuarded ? [] : [TokenGuard];
-  const page = readPage(traces !== undefined);
+export function dashboardControllerAt(config: DashboardConfig): Type {
+  const { path, decorators, traces, calls } = config;
+  const { outer, looking, acting } = guardsOf(config);
+  const page = readPage(traces !== undefined, calls);
   const modules = readModules();
 
   @Controller({ path, version: VERSION_NEUTRAL })
@@ -99,40 +89,47 @@ export function dashboardControllerAt({ path, access, decorators, traces }: Dash
       response.end(script);
     }
 
+    /** What who asks may do; the guard has answered whether. */
     @Get('session')
-    @UseGuards(...inner)
-    @HttpCode(204)
-    session(): void {
-      // The guard has answered.
+    @UseGuards(...looking)
+    session(@Req() { role = 'operator' }: DashboardRequest): { role: DashboardRole } {
+      return { role };
     }
 
     @Post('login')
     @HttpCode(204)
     login(@Body() body: unknown, @Req() request: DashboardRequest, @Res({ passthrough: true }) reply: Reply): void {
       requireOwnHeader(request.headers);
-      if (!('token' in this.config.access))
-        throw new BadRequestException('There is no token: the application has a guard.');
-      const token = this.config.access.token.reveal();
-      this.doorman.check(token, (body as { token?: unknown } | null | undefined)?.token, request);
-      setCookie(reply, request, cookieName(token), sessionFor(token, Date.now()), SESSION_MS / 1000);
+      const tokens = tokensOf(this.config);
+      if (tokens.length === 0) throw new BadRequestException('There is no token: the application has a guard.');
+      const shown = (body as { token?: unknown } | null | undefined)?.token;
+      const { token } = this.doorman.check(tokens, shown, request);
+      // Of both, one is left: whoever signs in with the read-only token expects to be no operator from then on.
+      const others = tokens.filter((each) => each.token !== token).map((each) => cookie(request, each.token));
+      setCookies(reply, [...others, cookie(request, token, sessionFor(token, Date.now()))]);
     }
 
     @Post('logout')
     @HttpCode(204)
     logout(@Req() request: DashboardRequest, @Res({ passthrough: true }) reply: Reply): void {
       requireOwnHeader(request.headers);
-      if (!('token' in this.config.access)) return;
-      const token = this.config.access.token.reveal();
-      const session = this.doorman.session(token, request);
-      if (session !== undefined) {
+      const tokens = tokensOf(this.config);
+      for (const { token } of tokens) {
+        const session = this.doorman.session(token, request);
+        if (session === undefined) continue;
         this.doorman.end(session);
         this.feed.end(session.value);
       }
-      setCookie(reply, request, cookieName(token), '', 0);
+      if (tokens.length > 0) {
+        setCookies(
+          reply,
+          tokens.map(({ token }) => cookie(request, token)),
+        );
+      }
     }
 
     @Get('events')
-    @UseGuards(...inner)
+    @UseGuards(...looking)
     events(@Req() request: DashboardRequest, @Res() reply: Reply): void {
       const response = rawOf(reply);
       // HEAD comes here too, and has no use for a stream.
@@ -143,7 +140,7 @@ export function dashboardControllerAt({ path, access, decorators, traces }: Dash
     }
 
     @Post('drain')
-    @UseGuards(...inner)
+    @UseGuards(...acting)
     @HttpCode(200)
     drain(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
       const node = wordOf(body, 'node', request);
@@ -151,7 +148,7 @@ export function dashboardControllerAt({ path, access, decorators, traces }: Dash
     }
 
     @Post('undrain')
-    @UseGuards(...inner)
+    @UseGuards(...acting)
     @HttpCode(200)
     undrain(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
       const node = wordOf(body, 'node', request);
@@ -159,7 +156,7 @@ export function dashboardControllerAt({ path, access, decorators, traces }: Dash
     }
 
     @Post('move')
-    @UseGuards(...inner)
+    @UseGuards(...acting)
     @HttpCode(200)
     move(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
       const [process, node] = [wordOf(body, 'process', request), wordOf(body, 'node', request)];
@@ -167,7 +164,7 @@ export function dashboardControllerAt({ path, access, decorators, traces }: Dash
     }
 
     @Post('restart')
-    @UseGuards(...inner)
+    @UseGuards(...acting)
     @HttpCode(200)
     restart(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
       const process = wordOf(body, 'process', request);
@@ -175,7 +172,7 @@ export function dashboardControllerAt({ path, access, decorators, traces }: Dash
     }
 
     @Post('run')
-    @UseGuards(...inner)
+    @UseGuards(...acting)
     @HttpCode(200)
     run(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
       const job = wordOf(body, 'job', request);
@@ -185,10 +182,10 @@ export function dashboardControllerAt({ path, access, decorators, traces }: Dash
   return FoundationDashboardController;
 }
 
-function readPage(hasTraces: boolean): string {
+function readPage(hasTraces: boolean, hasCalls: boolean): string {
   // By a function, because a `$` in the file means nothing.
   const page = PAGE_FILES['page.html']!.replace('/*page.css*/', () => PAGE_FILES['page.css']!);
-  return page.replace('__TRACES__', hasTraces ? 'on' : 'off');
+  return page.replace('__TRACES__', hasTraces ? 'on' : 'off').replace('__CALLS__', hasCalls ? 'on' : 'off');
 }
 
 /** Name → text. All that is served is in this map, so no name leads out of it. */
@@ -201,7 +198,8 @@ function rawOf(reply: Reply): ServerResponse {
   return reply.raw ?? reply;
 }
 
-function setCookie(reply: Reply, request: DashboardRequest, name: string, value: string, seconds: number): void {
+/** The cookie of a session of this token; without one it ends what the browser has. */
+function cookie(request: DashboardRequest, token: string, session?: string): string {
   const { socket, headers } = request.raw ?? request;
   // Behind a proxy that speaks TLS the connection to here does not.
   const proto = String(headers['x-forwarded-proto'] ?? '')
@@ -209,45 +207,13 @@ function setCookie(reply: Reply, request: DashboardRequest, name: string, value:
     .trim()
     .toLowerCase();
   const isSecure = 'encrypted' in socket || proto === 'https';
+  const seconds = session === undefined ? 0 : SESSION_MS / 1000;
   // Without a path it is that of the dashboard, as the browser sees it, and goes to no other application of the host.
-  const parts = [`${name}=${value}`, `Max-Age=${seconds}`, 'HttpOnly', 'SameSite=Strict'];
+  const parts = [`${cookieName(token)}=${session ?? ''}`, `Max-Age=${seconds}`, 'HttpOnly', 'SameSite=Strict'];
+  return [...parts, ...(isSecure ? ['Secure'] : [])].join('; ');
+}
+
+function setCookies(reply: Reply, cookies: string[]): void {
   // On the response beneath, which Express and Fastify send the headers of.
-  (reply.raw ?? reply).setHeader('set-cookie', [...parts, ...(isSecure ? ['Secure'] : [])].join('; '));
-}
-
-function requireOwnHeader(headers: IncomingMessage['headers']): void {
-  // With CORS that lets every origin in, another site could send the header; the browser says that it is one.
-  const site = headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && site !== 'none')
-    throw new ForbiddenException('A page of another site cannot do this.');
-  if (headers[OWN_HEADER] === undefined) throw new ForbiddenException(`Send the header ${OWN_HEADER}: 1.`);
-}
-
-function wordOf(body: unknown, field: string, { headers }: DashboardRequest): string {
-  requireOwnHeader(headers);
-  const value = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[field] : undefined;
-  if (typeof value === 'string' && value.length > 0 && value.length <= 300) return value;
-  throw new BadRequestException(`Send ${field} as a text of 1 to 300 characters.`);
-}
-
-/** What Foundation refuses is said in its own sentence; of anything else the log of this node has more. */
-async function carryOut(
-  request: DashboardRequest,
-  what: string,
-  command: () => Promise<unknown>,
-): Promise<{ ok: true }> {
-  const logger = new Log();
-  logger.log('Command from the dashboard', { command: what });
-  try {
-    await actingAs({ via: 'dashboard', name: userOf(request) }, command);
-    return { ok: true };
-  } catch (error) {
-    logger.warn('Command from the dashboard failed', { command: what, error: describe(error) });
-    // The first from here, the second from the node that was asked.
-    if (!(isA(error, FoundationError) || isA(error, RemoteError))) {
-      throw new HttpException({ message: 'It failed; the log of this node says why.' }, 500);
-    }
-    const isBad = /FOUNDATION_(ARGUMENT|PROCESS_UNKNOWN)/.test(error.code ?? '');
-    throw new HttpException({ message: error.message }, isBad ? 400 : 503);
-  }
+  (reply.raw ?? reply).setHeader('set-cookie', cookies);
 }

@@ -75,6 +75,8 @@ describe('the feed of the dashboard', () => {
         { discoverServices: async () => [] },
         new Channels({ statistics: () => ({}) } as unknown as ChannelRuntime),
         { clusterHealth: async () => ({ status: 'critical', reasons: [], nodes: [], services: [], lastCheck: 0 }) },
+        { list: async () => [] },
+        { list: () => [] },
       ] as unknown as ConstructorParameters<typeof ClusterPoller>),
     );
     feed = new DashboardFeed(membership as unknown as ClusterView, poller, new Telemetry());

@@ -5,7 +5,6 @@
 import {
   applyDecorators,
   BadRequestException,
-  type CanActivate,
   Controller,
   Get,
   HttpException,
@@ -22,7 +21,7 @@ import { FoundationError } from '../errors/foundation.error.js';
 import { Journal, type JournalEntry, type JournalQuery } from '../journal/journal.js';
 import { wordsOf } from '../journal/journal.words.js';
 import { isObject } from '../wire/decode.js';
-import { NoStoreInterceptor, TokenGuard } from './dashboard.guard.js';
+import { guardsOf } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { RefusalFilter } from './refusal.filter.js';
 
@@ -34,11 +33,12 @@ export interface EntrySeen extends JournalEntry {
 const TEXTS = ['process', 'node', 'kind', 'since', 'until', 'after'] as const;
 
 /** A controller below this path. */
-export function historyControllerAt({ path, access, decorators }: DashboardConfig): Type {
-  const guards: Type<CanActivate>[] = [NoStoreInterceptor, 'guard' in access ? access.guard : TokenGuard];
+export function historyControllerAt(config: DashboardConfig): Type {
+  const { path, decorators } = config;
+  const { outer, looking } = guardsOf(config);
 
   @Controller({ path: `${path}/history`, version: VERSION_NEUTRAL })
-  @UseGuards(...guards)
+  @UseGuards(...outer, ...looking)
   @UseFilters(RefusalFilter)
   @applyDecorators(...decorators)
   class FoundationHistoryController {

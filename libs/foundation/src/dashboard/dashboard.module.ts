@@ -4,19 +4,24 @@
  */
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { FoundationConfigError } from '../errors/config.errors.js';
-import { show } from '../errors/describe.js';
+import { read, show } from '../errors/describe.js';
 import { ClusterPoller } from './cluster.poller.js';
 import { dashboardControllerAt } from './dashboard.controller.js';
 import { DashboardFeed } from './dashboard.feed.js';
-import { DASHBOARD, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
+import { figuresControllerAt } from './dashboard.figures.controller.js';
+import { DASHBOARD, NoStoreInterceptor, OperatorGuard, TokenGuard, TokenVerifier } from './dashboard.guard.js';
 import { historyControllerAt } from './dashboard.history.controller.js';
 import {
   checkDashboard,
   type DashboardConfig,
+  type DashboardTokens,
   type FoundationDashboardAsyncOptions,
   type FoundationDashboardOptions,
 } from './dashboard.options.js';
+import { processesControllerAt } from './dashboard.processes.controller.js';
 import { tracesControllerAt } from './dashboard.traces.controller.js';
+import { DepartedNodes } from './departed.nodes.js';
+import { FiguresReader } from './figures.reader.js';
 import { TraceReader } from './trace.reader.js';
 
 /** A page that shows the cluster as it is, and lets an operator drain, undrain, move and restart. */
@@ -28,7 +33,8 @@ export class FoundationDashboardModule {
    * Underneath: a controller with one page, and server-sent events. A guard is made by Nest, in this module: what it
    * injects must come from a global module. Traces come from a provider of any module.
    *
-   * @throws FoundationConfigError without a token or a guard, with both, or with a token that is too short.
+   * @throws FoundationConfigError without a token or a guard, with both, and for a token that is too short or there
+   * twice.
    */
   static forRoot(options: FoundationDashboardOptions): DynamicModule {
     const config = checkDashboard(options);
@@ -37,7 +43,8 @@ export class FoundationDashboardModule {
 
   /**
    * The same with a token that the application has to look up first:
-   * `forRootAsync({ inject: [ConfigService], useFactory: (config) => config.getOrThrow('DASHBOARD_TOKEN') })`.
+   * `forRootAsync({ inject: [ConfigService], useFactory: (config) => config.getOrThrow('DASHBOARD_TOKEN') })`. Or with
+   * both tokens: `{ token, readOnlyToken }`.
    *
    * Underneath: a provider with this factory. A token that does not do fails `NestFactory.create()`.
    *
@@ -49,7 +56,7 @@ export class FoundationDashboardModule {
       throw new FoundationConfigError('dashboard.useFactory', show(useFactory), 'a function that returns the token');
     }
     const config = async (...args: unknown[]): Promise<DashboardConfig> =>
-      checkDashboard({ ...page, token: await useFactory(...args) });
+      checkDashboard({ ...page, ...tokensIn(await useFactory(...args)) });
     return {
       ...dashboardModule(checkDashboard({ ...page, token: SOME_TOKEN }), {
         ...{ provide: DASHBOARD, useFactory: config, inject: inject ?? [] },
@@ -57,6 +64,13 @@ export class FoundationDashboardModule {
       imports: imports ?? [],
     };
   }
+}
+
+/** What is neither a text nor an object with some is refused as a token. */
+function tokensIn(given: unknown): DashboardTokens {
+  const [token, readOnlyToken] = [read(given, 'token'), read(given, 'readOnlyToken')] as (string | undefined)[];
+  if (token === undefined) return { token: given as string };
+  return readOnlyToken === undefined ? { token } : { token, readOnlyToken };
 }
 
 /** For routes that are made before the token is known: they ask the provider for it. */
@@ -68,8 +82,13 @@ function dashboardModule(config: DashboardConfig, provider: Provider): DynamicMo
     controllers: [
       dashboardControllerAt(config),
       historyControllerAt(config),
+      figuresControllerAt(config),
+      ...(config.calls ? [processesControllerAt(config)] : []),
       ...(config.traces === undefined ? [] : [tracesControllerAt(config)]),
     ],
-    providers: [provider, ClusterPoller, DashboardFeed, TokenVerifier, TraceReader, NoStoreInterceptor, TokenGuard],
+    providers: [
+      ...[provider, ClusterPoller, DashboardFeed, DepartedNodes, FiguresReader, TraceReader],
+      ...[TokenVerifier, NoStoreInterceptor, TokenGuard, OperatorGuard],
+    ],
   };
 }

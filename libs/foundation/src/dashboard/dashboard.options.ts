@@ -14,8 +14,20 @@ export interface FoundationDashboardOptions {
    * `Authorization: Bearer`.
    */
   token?: string;
+  /**
+   * Another secret of the same length, for those who may look and not act: commands, calls and the state of a process
+   * answer them with 403. Default: none.
+   */
+  readOnlyToken?: string;
   /** A guard of the application's own, instead of a token; it guards the page and everything behind it. */
   guard?: Type<CanActivate>;
+  /** With `guard`: one that commands, calls and the state of a process have to pass as well. Default: none. */
+  operatorGuard?: Type<CanActivate>;
+  /**
+   * False: no call of a method and no look into a process from the page; its buttons and routes are not there. Default
+   * true.
+   */
+  calls?: boolean;
   /** Where the page is. Default `foundation`, below the application's global prefix. */
   path?: string;
   /** Decorators of the application for the routes: `[Public()]`, so that its global guard lets them pass. */
@@ -27,30 +39,42 @@ export interface FoundationDashboardOptions {
   traces?: InjectionToken<DashboardTraces>;
 }
 
+/** The secrets of the dashboard. */
+export type DashboardTokens = Pick<FoundationDashboardOptions, 'token' | 'readOnlyToken'>;
+
 /**
- * Options of `FoundationDashboardModule.forRootAsync`: the token comes from a factory, what shapes the routes does not.
+ * Options of `FoundationDashboardModule.forRootAsync`: the tokens come from a factory, what shapes the routes does not.
  */
-export interface FoundationDashboardAsyncOptions extends Omit<FoundationDashboardOptions, 'token' | 'guard'> {
+export interface FoundationDashboardAsyncOptions extends Omit<
+  FoundationDashboardOptions,
+  keyof DashboardTokens | 'guard' | 'operatorGuard'
+> {
   /** Modules whose providers the factory injects, unless they are global. */
   imports?: ModuleMetadata['imports'];
   /** What the factory is called with, such as `[ConfigService]`. */
   inject?: FactoryProvider['inject'];
-  /** Returns the token; awaited before the application listens. */
-  useFactory: FactoryProvider<string>['useFactory'];
+  /** Returns the token, or both; awaited before the application listens. */
+  useFactory: FactoryProvider<string | DashboardTokens>['useFactory'];
 }
 
 /** The options, checked. */
 export interface DashboardConfig {
   path: string;
   decorators: readonly ClassDecorator[];
+  calls: boolean;
   traces: InjectionToken<DashboardTraces> | undefined;
-  access: { token: Secret } | { guard: Type<CanActivate> };
+  access:
+    | { token: Secret; readOnly: Secret | undefined }
+    | { guard: Type<CanActivate>; operators: Type<CanActivate> | undefined };
 }
 
 /** @throws FoundationConfigError */
 export function checkDashboard({
   token,
+  readOnlyToken,
   guard,
+  operatorGuard,
+  calls = true,
   path = 'foundation',
   decorators = [],
   traces,
@@ -61,26 +85,44 @@ export function checkDashboard({
   if (traces !== undefined && !['function', 'string', 'symbol'].includes(typeof traces)) {
     throw new FoundationConfigError('dashboard.traces', show(traces), 'the class or the token of a provider');
   }
+  if (typeof calls !== 'boolean') throw new FoundationConfigError('dashboard.calls', show(calls), 'true or false');
   if (typeof path !== 'string' || !/^[\w-]+(\/[\w-]+)*$/.test(path)) {
     throw new FoundationConfigError('dashboard.path', JSON.stringify(path), 'words with slashes between them');
   }
-  if (guard !== undefined && token !== undefined) {
+  if (guard !== undefined && (token !== undefined || readOnlyToken !== undefined)) {
     throw new FoundationConfigError('dashboard', 'a token and a guard', 'one of both');
   }
-  if (guard !== undefined) {
-    if (typeof guard === 'function') return { path, decorators, traces, access: { guard } };
-    throw new FoundationConfigError('dashboard.guard', `a ${typeof guard}`, 'a class that implements CanActivate');
+  for (const [name, given] of Object.entries({ guard, operatorGuard })) {
+    if (given === undefined || typeof given === 'function') continue;
+    throw new FoundationConfigError(`dashboard.${name}`, `a ${typeof given}`, 'a class that implements CanActivate');
   }
-  if (typeof token !== 'string' || token.trim().length < 16 || token.length > 1024) {
+  if (guard !== undefined) return { path, decorators, calls, traces, access: { guard, operators: operatorGuard } };
+  if (operatorGuard !== undefined) {
     throw new FoundationConfigError(
-      'dashboard.token',
-      token === undefined
-        ? 'nothing'
-        : typeof token === 'string'
-          ? `${token.trim().length} characters`
-          : `a ${typeof token}`,
-      'a text of 16 to 1024 characters, such as openssl rand -hex 32 prints, or a guard: the dashboard can move and drain',
+      'dashboard.operatorGuard',
+      'a class, without a guard',
+      'a guard beside it, or tokens',
     );
   }
-  return { path, decorators, traces, access: { token: new Secret(token) } };
+  const secret = secretOf('token', token);
+  if (readOnlyToken === undefined)
+    return { path, decorators, calls, traces, access: { token: secret, readOnly: undefined } };
+  const readOnly = secretOf('readOnlyToken', readOnlyToken);
+  if (readOnlyToken === token) {
+    throw new FoundationConfigError('dashboard.readOnlyToken', 'the token itself', 'another secret');
+  }
+  return { path, decorators, calls, traces, access: { token: secret, readOnly } };
+}
+
+function secretOf(name: keyof DashboardTokens, given: unknown): Secret {
+  if (typeof given === 'string' && given.trim().length >= 16 && given.length <= 1024) return new Secret(given);
+  throw new FoundationConfigError(
+    `dashboard.${name}`,
+    given === undefined
+      ? 'nothing'
+      : typeof given === 'string'
+        ? `${given.trim().length} characters`
+        : `a ${typeof given}`,
+    'a text of 16 to 1024 characters, such as openssl rand -hex 32 prints, or a guard: the dashboard can move and drain',
+  );
 }

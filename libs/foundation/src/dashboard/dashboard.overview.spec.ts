@@ -15,6 +15,7 @@ const member: Member = {
 const facts = (more: Partial<Facts> = {}): Facts => ({
   ...{ app: 'shop', now: 10, self: 'n1', members: [member], services: [], jobs: [] },
   ...{ processes: [processSeen(process('feed', { crashes: 2 }), 'least loaded')], processCount: 1 },
+  ...{ groups: [], departed: [] },
   health: { status: 'healthy', nodes: [], services: [], reasons: [], lastCheck: new Date(0) } as never,
   ...{ channels: [], silentNodes: ['n2'] },
   ...more,
@@ -37,6 +38,8 @@ describe('overviewOf', () => {
         },
       ],
       ...{
+        groups: [],
+        departed: [],
         processesLeftOut: 0,
         services: [],
         servicesLeftOut: 0,

@@ -9,6 +9,8 @@ import type { ClusterHealth } from '../health/health.report.js';
 import type { Candidate } from '../processes/placement/placement.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import type { ServiceInfo } from '../services/service.js';
+import type { Departed } from './departed.nodes.js';
+import type { ProcessGroupSeen } from './process.groups.js';
 
 /** How many lines of each kind the page gets. */
 export const MAX_LINES = 500;
@@ -57,8 +59,12 @@ export interface Overview {
     /** `silent`: it did not answer just now; the cluster does not suspect it yet. */
     state: Member['state'] | 'silent';
   })[];
+  /** Nodes that have left, for a while. */
+  departed: Departed[];
   processes: ProcessSeen[];
   processesLeftOut: number;
+  /** Those that have several instances. */
+  groups: ProcessGroupSeen[];
   services: Pick<ServiceInfo, 'name' | 'instanceId' | 'node' | 'capabilities' | 'status' | 'registeredAt' | 'stale'>[];
   servicesLeftOut: number;
   /** The cluster-wide cron jobs. */
@@ -80,6 +86,8 @@ export interface Facts {
   processes: readonly ProcessSeen[];
   /** How many there are in all. */
   processCount: number;
+  groups: readonly ProcessGroupSeen[];
+  departed: readonly Departed[];
   services: readonly ServiceInfo[];
   jobs: readonly CronJobInfo[];
   channels: readonly ChannelSeen[];
@@ -103,6 +111,8 @@ export function overviewOf(facts: Facts): Overview {
       })),
     processes: [...processes],
     processesLeftOut: facts.processCount - processes.length,
+    groups: facts.groups.slice(0, MAX_LINES),
+    departed: [...facts.departed],
     services: services
       .slice(0, MAX_LINES)
       .map(({ name, instanceId, node, capabilities, status, registeredAt, stale }) => ({

@@ -5,7 +5,6 @@
 import {
   applyDecorators,
   BadRequestException,
-  type CanActivate,
   Controller,
   Get,
   HttpException,
@@ -17,18 +16,19 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { NoStoreInterceptor, TokenGuard } from './dashboard.guard.js';
+import { guardsOf } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { type DashboardTraceLine, readTraceId, type TraceSeen } from './dashboard.traces.js';
 import { RefusalFilter } from './refusal.filter.js';
 import { TraceReader } from './trace.reader.js';
 
 /** A controller below this path. */
-export function tracesControllerAt({ path, access, decorators }: DashboardConfig): Type {
-  const guards: Type<CanActivate>[] = [NoStoreInterceptor, 'guard' in access ? access.guard : TokenGuard];
+export function tracesControllerAt(config: DashboardConfig): Type {
+  const { path, decorators } = config;
+  const { outer, looking } = guardsOf(config);
 
   @Controller({ path: `${path}/traces`, version: VERSION_NEUTRAL })
-  @UseGuards(...guards)
+  @UseGuards(...outer, ...looking)
   @UseFilters(RefusalFilter)
   @applyDecorators(...decorators)
   class FoundationTracesController {

@@ -1,3 +1,7 @@
 export { FoundationDashboardModule } from './dashboard.module.js';
-export type { FoundationDashboardAsyncOptions, FoundationDashboardOptions } from './dashboard.options.js';
+export type {
+  DashboardTokens,
+  FoundationDashboardAsyncOptions,
+  FoundationDashboardOptions,
+} from './dashboard.options.js';
 export type { DashboardSpan, DashboardTrace, DashboardTraceLine, DashboardTraces } from './dashboard.traces.js';

@@ -5,6 +5,7 @@ import { byId, tone, toneOf, write } from './dom.js';
 import { addEvent, clearEvents, renderEvents } from './events.js';
 import { duration } from './format.js';
 import { renderJobs } from './jobs.js';
+import { closeLook } from './look.js';
 import { renderNodes } from './nodes.js';
 import { renderProcesses } from './processes.js';
 import { base, post } from './server.js';
@@ -13,6 +14,7 @@ import { addPoint, renderSummary } from './summary.js';
 import { onToggle, toggle, words } from './tables.js';
 import { showView } from './trace.js';
 import { followTraces } from './traces.js';
+import { followWork, renderWork } from './work.js';
 
 const RECONNECT_MS = 1000;
 const OLD = 3; // data is old after so many times the pace at which it should come
@@ -44,6 +46,7 @@ function render() {
       renderJobs(overview, filter);
       renderServices(overview, filter);
       renderChannels(overview);
+      renderWork();
     }
     renderEvents();
   });
@@ -74,6 +77,7 @@ function announce() {
 
 function show(view) {
   followTraces(view === 'dashboard');
+  followWork(view === 'dashboard');
   showView(view === 'dashboard');
   byId('login').hidden = view !== 'login';
   byId('dashboard').hidden = view !== 'dashboard';
@@ -92,6 +96,8 @@ async function connect() {
   const session = await fetch(`${base}/session`, { signal: AbortSignal.timeout(SILENT * 1000) }).catch(() => undefined);
   if (session?.status === 401) return signedOut();
   if (!session?.ok) return retry();
+  const { role } = await session.json().catch(() => ({}));
+  document.body.dataset.role = role === 'viewer' ? 'viewer' : 'operator';
   show('dashboard');
   heardAt = performance.now();
   const stream = new EventSource(`${base}/events`);
@@ -143,6 +149,7 @@ function signedOut() {
   source = undefined;
   connection = 'signed out';
   closeDialog();
+  closeLook();
   if (byId('login').hidden) {
     show('login');
     byId('token').focus();
@@ -172,7 +179,7 @@ async function logout() {
 
 byId('login-form').addEventListener('submit', login);
 byId('logout').addEventListener('click', logout);
-for (const kind of ['node', 'process', 'job', 'service'])
+for (const kind of ['node', 'process', 'work', 'job', 'service'])
   byId(`${kind}-more`).addEventListener('click', () => toggle(kind));
 for (const id of ['filter', 'event-filter']) byId(id).addEventListener('input', render);
 onToggle(render);

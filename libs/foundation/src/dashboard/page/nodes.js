@@ -7,22 +7,25 @@ import { shown, troubledFirst } from './tables.js';
 const nameOf = ({ name }) => name;
 const isDraining = ({ state }) => state === 'draining';
 
-export function renderNodes({ nodes, self, at }) {
+export function renderNodes({ nodes, departed, self, at }) {
   const sorted = troubledFirst(
-    nodes,
+    [...nodes, ...departed.map((node) => ({ ...node, isGone: true }))],
     () => false,
     ({ state }) => state !== 'up',
   );
   keyed(
     byId('node-list'),
     shown('node', sorted, nameOf, [], 0),
-    nameOf,
+    ({ name, isGone, since }) => (isGone ? `gone ${name} ${since}` : name),
     'node-card',
     (row, node) => {
+      row.root.classList.toggle('gone', node.isGone === true);
+      row.facts.hidden = row.foot.hidden = node.isGone === true;
       write(row.name, node.name);
       badge(row.state, node.state);
       write(row.where, `${node.host}, pid ${node.pid}`);
-      row.self.hidden = node.name !== self;
+      row.self.hidden = node.name !== self || node.isGone === true;
+      if (node.isGone) return renderGone(row, node, at);
       write(row.load, node.capacity > 0 ? `${number(node.load)} of ${number(node.capacity)}` : number(node.load));
       write(row.lag, lag(node.lag));
       write(row.uptime, duration(at - node.joinedAt));
@@ -41,4 +44,11 @@ export function renderNodes({ nodes, self, at }) {
     },
     (row) => row.drain.addEventListener('click', () => (isDraining(row.item) ? askUndrain : askDrain)(row.item)),
   );
+}
+
+/** As it was last; the cluster goes on without it. */
+function renderGone(row, { state, since, version }, at) {
+  const how = state === 'left' ? 'Left' : 'Gone';
+  write(row.where, `${how} ${duration(at - since)} ago · ${row.where.textContent} · ${version}`);
+  row.gauge.hidden = true;
 }

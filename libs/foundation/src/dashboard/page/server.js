@@ -4,15 +4,19 @@
 export const base = location.pathname.replace(/\/+$/, '');
 
 /** The sentence of the server when it refused, `undefined` when it did it. */
-export async function post(path, body) {
+export const post = async (path, body) => (await send(path, body)).failure;
+
+/** What the server answered as JSON, or its sentence as `failure`. */
+export async function send(path, body) {
   try {
     const headers = { 'content-type': 'application/json', 'x-foundation-dashboard': '1' };
     const response = await fetch(`${base}/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
-    if (response.ok) return undefined;
     const answer = await response.json().catch(() => undefined);
-    return typeof answer?.message === 'string' ? answer.message : `The server answered ${response.status}.`;
+    if (response.ok) return { body: answer };
+    const said = typeof answer?.message === 'string' ? answer.message : `The server answered ${response.status}.`;
+    return { failure: said };
   } catch {
-    return 'The server cannot be reached. Whether it did it is unknown.';
+    return { failure: 'The server cannot be reached. Whether it did it is unknown.' };
   }
 }
 

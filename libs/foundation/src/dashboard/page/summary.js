@@ -46,11 +46,14 @@ function tile(name, figure, note, noteTone) {
   tone(byId(`tile-${name}-note`), noteTone);
 }
 
-function renderTiles({ nodes, processes, processesLeftOut, services, servicesLeftOut, channels }) {
+function renderTiles({ nodes, departed, processes, processesLeftOut, services, servicesLeftOut, channels }) {
   const others = nodes.filter(({ state }) => state !== 'up');
   const states = [...new Set(others.map(({ state }) => state))];
   const counted = states.map((state) => `${number(others.filter((node) => node.state === state).length)} ${state}`);
-  tile('nodes', number(nodes.length), counted.join(', ') || 'all up', others.length > 0 ? 'warn' : 'idle');
+  const dead = departed.filter(({ state }) => state === 'down').length;
+  if (dead > 0) counted.push(`${number(dead)} gone`);
+  const isWell = others.length === 0 && dead === 0;
+  tile('nodes', number(nodes.length), counted.join(', ') || 'all up', isWell ? 'idle' : 'warn');
 
   const idle = processes.filter(({ state }) => !['running', 'completed', 'stopped'].includes(state));
   const isBad = idle.some(({ state }) => toneOf(state) === 'bad');

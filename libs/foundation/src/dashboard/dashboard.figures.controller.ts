@@ -1,0 +1,50 @@
+/**
+ * How often methods, handlers and jobs run and how long they take, for the page, below the path of the dashboard and
+ * under the same guards.
+ * Made by the module; underneath Nest's own HTTP layer.
+ */
+import {
+  applyDecorators,
+  BadRequestException,
+  Controller,
+  Get,
+  Inject,
+  Query,
+  type Type,
+  UseFilters,
+  UseGuards,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import type { WorkHistory, WorkOfCluster } from '../metrics/cluster.figures.js';
+import { readSeriesName } from '../telemetry/figures.report.js';
+import { guardsOf } from './dashboard.guard.js';
+import type { DashboardConfig } from './dashboard.options.js';
+import { FiguresReader } from './figures.reader.js';
+import { RefusalFilter } from './refusal.filter.js';
+
+/** A controller below this path. */
+export function figuresControllerAt(config: DashboardConfig): Type {
+  const { path, decorators } = config;
+  const { outer, looking } = guardsOf(config);
+
+  @Controller({ path: `${path}/figures`, version: VERSION_NEUTRAL })
+  @UseGuards(...outer, ...looking)
+  @UseFilters(RefusalFilter)
+  @applyDecorators(...decorators)
+  class FoundationFiguresController {
+    constructor(@Inject(FiguresReader) private readonly figures: FiguresReader) {}
+
+    @Get()
+    work(): Promise<WorkOfCluster> {
+      return this.figures.work();
+    }
+
+    @Get('history')
+    history(@Query() query: unknown): Promise<WorkHistory> {
+      const name = readSeriesName(query);
+      if (name === undefined) throw new BadRequestException('Send kind, of and work, as the list of figures has them.');
+      return this.figures.history(name);
+    }
+  }
+  return FoundationFiguresController;
+}
