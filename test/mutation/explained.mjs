@@ -42,6 +42,11 @@ const EXPLAINED = [
     why: 'Equal values: what is written then is what is there.',
     lines: [
       [
+        'epoch.scripts.ts',
+        "if stored == ARGV[1] and by == ARGV[3] and tonumber(number) > tonumber(ARGV[4]) then return '' end",
+        "if stored == ARGV[1] and by == ARGV[3] and tonumber(number) >= tonumber(ARGV[4]) then return '' end",
+      ],
+      [
         'lease.scripts.ts',
         "if (fresh or tonumber(ARGV[7]) < 0) and redis.call('PTTL', lease) < tonumber(ttl) then",
         "if (fresh or tonumber(ARGV[7]) < 0) and redis.call('PTTL', lease) <= tonumber(ttl) then",
@@ -393,6 +398,16 @@ const EXPLAINED = [
   {
     why: 'What was kept for no time counts for none.',
     lines: [['grace.period.ts', 'if (!(ms > 0 && keptForMs > 0)) return;', 'if (!(ms > 0 && keptForMs >= 0)) return;']],
+  },
+  {
+    why: 'What is no number finds nothing in a map of numbers.',
+    lines: [
+      [
+        'acknowledgements.ts',
+        "if (typeof id !== 'number' || (failure !== undefined && typeof failure !== 'string')) return;",
+        "if (((failure !== undefined && typeof failure !== 'string'))) return;",
+      ],
+    ],
   },
 ].flatMap(({ why, lines }) => lines.map(([file, was, is]) => ({ why, file, was, is })));
 

@@ -136,9 +136,11 @@ it('is what is wanted in the end, and never twice, in whatever order everything 
           for (let round = 0; round < 60; round++) await pass(1000);
           await table.sync();
           for (const each of NAMES) {
-            const { status } = table.get(each)!;
+            const { status, after } = table.get(each)!;
             const isWanted = !['stopped', 'escalated', 'failed', 'completed'].includes(status);
             expect([each, status, acting(each).length]).toEqual([each, status, isWanted ? 1 : 0]);
+            // What was asked to restart has.
+            for (const { ctx } of acting(each)) expect(ctx.epoch).toBeGreaterThan(after);
           }
         } finally {
           calls.isCalm = true;

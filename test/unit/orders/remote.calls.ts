@@ -16,6 +16,8 @@ export const fault: fc.Arbitrary<Fault> = fc.constantFrom(
 export class RemoteCalls {
   /** Nothing is lost any more, nor late. */
   isCalm = false;
+  /** No question arrives. */
+  isCut = false;
   readonly #faults: Fault[];
   #asked: Promise<unknown> = Promise.resolve();
 
@@ -28,7 +30,7 @@ export class RemoteCalls {
 
   async call<T>(what: string, run: () => Promise<T>): Promise<T> {
     if (this.isCalm) return run();
-    const given = this.#faults.shift() ?? 'none';
+    const given = this.isCut ? 'request' : (this.#faults.shift() ?? 'none');
     const isGivenUp = given === 'late' || given === 'astray';
     const asked = this.#asked.then(() => this.#arrives(isGivenUp ? `${given}: ${what}` : what));
     if (given !== 'astray') this.#asked = asked;

@@ -32,8 +32,7 @@ export class LeaseHandoffs {
     const state = agreed(states);
     if (typeof state === 'string') return state;
     // Nothing on most of them is an answer; no majority for anything is none.
-    if (state === undefined && this.control.isQuorum)
-      throw new Error('the Redis servers do not agree on what was left');
+    if (state === undefined) throw new Error('the Redis servers do not agree on what was left');
     return undefined;
   }
 

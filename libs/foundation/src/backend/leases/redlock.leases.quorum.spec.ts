@@ -376,6 +376,12 @@ describe('Leases on three servers', () => {
       await pass(TIMES.renewEvery + 30);
       expect(lease.left()).toBeGreaterThan(TIMES.deadline - 200);
     });
+
+    it('is not waited for where the others have decided: a state', async () => {
+      const lease = await take();
+      answer('inherit', '"s"', '"s"', () => new Promise(() => undefined));
+      expect(await settled(lease.inherit())).toBe('"s"');
+    });
   });
 
   describe('what is asked of them', () => {
