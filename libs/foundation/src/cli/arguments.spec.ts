@@ -23,6 +23,13 @@ describe('readCommand', () => {
     [['-v'], { command: 'version' }],
     // What begins with a dash is an argument after two of them.
     [['restart', '--', '-odd'], { command: 'restart', args: ['-odd'] }],
+    [['wait'], { command: 'wait', ready: 1, isReadyGiven: false, forMs: 60_000 }],
+    [['wait', '--ready', '3', '--for', '10m'], { ready: 3, isReadyGiven: true, forMs: 600_000 }],
+    [
+      ['rollout', '--json', '--', 'ssh', '{host}', '--json'],
+      { json: true, args: [], words: ['ssh', '{host}', '--json'] },
+    ],
+    [['rollout', 'a', '--', 'restart'], { args: ['a'], words: ['restart'] }],
   ])('reads %p', (argv, expected) => {
     expect(readCommand(argv)).toMatchObject(expected);
   });
@@ -44,6 +51,14 @@ describe('readCommand', () => {
     [['status', '--jsno'], /Unknown option '--jsno'/],
     [['status', '--app'], /'--app <value>' argument missing/],
     [['status', '--json=yes'], /'--json' does not take an argument/],
+    [['wait', '--ready', '0'], /--ready takes a number of nodes/],
+    [['wait', '--ready', '3.5'], /--ready takes a number/],
+    [['wait', '--for', '60'], /--for takes a time with its unit/],
+    [['wait', '--for', '25h'], /--for takes a time/],
+    [['wait', '--for', '0s'], /--for takes a time/],
+    [['rollout'], /Write the command that restarts a node/],
+    [['rollout', '--'], /Write the command/],
+    [['rollout', 'a', 'b', '--', 'x'], 'Write: rollout, or: rollout NODE'],
     [['top', '--interval', 'often'], /--interval takes seconds/],
     [['top', '--interval', ''], /--interval takes seconds/],
     [['top', '--interval', '0'], /--interval takes seconds/],

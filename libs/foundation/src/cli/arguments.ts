@@ -3,6 +3,9 @@
  * Called by `run.ts`. Underneath `node:util` parseArgs.
  */
 import { parseArgs } from 'node:util';
+import { parseDuration } from '../time/duration.js';
+
+const LONGEST_WAIT_MS = 86_400_000;
 
 /** The words cannot be understood; the exit code is 2. */
 export class UsageError extends Error {}
@@ -14,6 +17,12 @@ export const COMMANDS = {
   doctor: { takes: [], says: 'checks what the configuration needs, step by step, and says what is wrong' },
   drain: { takes: ['NODE'], says: 'moves everything that a node owns to others; it takes nothing new' },
   undrain: { takes: ['NODE'], says: 'lets a node that was drained take work again' },
+  wait: { takes: [], says: 'until so many nodes are ready and everything that is wanted runs' },
+  rollout: {
+    takes: [],
+    or: ['NODE'],
+    says: 'replaces the nodes one by one, or one of them, by the command after --',
+  },
   move: { takes: ['PROCESS', 'NODE'], says: 'moves a process to a node by planned hand-over' },
   restart: { takes: ['PROCESS'], says: 'stops a process and starts it again; forgets its crashes' },
   history: {
@@ -41,6 +50,13 @@ export interface Invocation {
   interval: number;
   /** `top` ends after the first. */
   once: boolean;
+  /** How many nodes `wait` and `rollout` wait for; `rollout` without it for as many as there were. */
+  ready: number;
+  isReadyGiven: boolean;
+  /** How long they wait, in milliseconds. */
+  forMs: number;
+  /** The words after `--`: the command of `rollout`, with `{node}`, `{host}` and `{pid}` in place of what they are. */
+  words: string[];
   /** Which entries `history` shows. */
   query: HistoryWords;
   /** Why a command is given, for the journal. */
@@ -69,6 +85,8 @@ const OPTIONS = {
   limit: { type: 'string' },
   reason: { type: 'string' },
   once: { type: 'boolean' },
+  ready: { type: 'string' },
+  for: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
@@ -79,7 +97,7 @@ const OPTIONS = {
  * @throws UsageError for what is no command, argument or option; the message shows no value, which may be a secret.
  */
 export function readCommand(argv: readonly string[]): Invocation {
-  const { values, positionals } = parse(argv);
+  const { values, positionals, words } = parse(argv);
   const [name, ...args] = positionals;
   const { redis, app, json = false, once = false, 'env-file': envFile, reason } = values;
   const common = {
@@ -88,6 +106,10 @@ export function readCommand(argv: readonly string[]): Invocation {
     json,
     once,
     interval: intervalFrom(values.interval),
+    ready: wholeFrom('--ready', 'nodes', values.ready ?? '1'),
+    isReadyGiven: values.ready !== undefined,
+    forMs: timeFrom(values.for),
+    words,
     ...(redis === undefined ? {} : { redis }),
     ...(app === undefined ? {} : { app }),
     ...(envFile === undefined ? {} : { envFile }),
@@ -108,12 +130,20 @@ export function readCommand(argv: readonly string[]): Invocation {
     const isBare = takes.length === 0 && or === undefined;
     throw new UsageError(isBare ? `${name} takes no arguments.` : `Write: ${ways.join(', or: ')}`);
   }
+  if (command === 'rollout' && words.length === 0) {
+    throw new UsageError('Write the command that restarts a node: rollout -- ssh {host} systemctl restart shop');
+  }
   return { ...common, command };
 }
 
+/** What follows `--` are arguments, which may begin with a dash; of `rollout` it is a command. */
 function parse(argv: readonly string[]) {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
   try {
-    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+    const read = (args: readonly string[]) => parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+    const head = read(argv.slice(0, end));
+    if (head.positionals[0] === 'rollout') return { ...head, words: argv.slice(end + 1) };
+    return { ...read(argv), words: [] };
   } catch (error) {
     // The rest of the sentence is about writing arguments that begin with a dash, of which there are none.
     throw new UsageError(`${(error as Error).message.split('. ')[0]}.`);
@@ -127,15 +157,25 @@ function queryFrom({
   node,
   limit = '50',
 }: Partial<Record<keyof HistoryWords, string>>): HistoryWords {
-  const count = /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
-  if (count < 1 || count > 1000) throw new UsageError('--limit takes a number of entries, from 1 to 1000.');
   return {
     ...(since === undefined ? {} : { since }),
     ...(until === undefined ? {} : { until }),
     ...(kind === undefined ? {} : { kind }),
     ...(node === undefined ? {} : { node }),
-    limit: count,
+    limit: wholeFrom('--limit', 'entries', limit),
   };
+}
+
+function wholeFrom(option: string, of: string, given: string): number {
+  const count = /^\d{1,4}$/.test(given) ? Number(given) : 0;
+  if (count < 1 || count > 1000) throw new UsageError(`${option} takes a number of ${of}, from 1 to 1000.`);
+  return count;
+}
+
+function timeFrom(given = '60s'): number {
+  const ms = parseDuration(given);
+  if (ms !== undefined && ms >= 1 && ms <= LONGEST_WAIT_MS) return ms;
+  throw new UsageError('--for takes a time with its unit, such as 90s or 10m, up to 24h.');
 }
 
 function intervalFrom(seconds = '1'): number {
@@ -164,6 +204,8 @@ export function usage(): string[] {
     '  --kind KIND           of history: such as process.crashed, or process.*',
     '  --node NODE           of history',
     '  --limit NUMBER        of history: the newest so many entries; default 50',
+    '  --ready NUMBER        of wait and rollout: so many nodes; default 1, and as many as there were',
+    '  --for TIME            of wait and rollout: how long at most, for each node; default 60s',
     '  --reason TEXT         why you drain, move, restart …: it is in the history',
     '  --once                top prints once and ends',
     '  -h, --help   -v, --version',

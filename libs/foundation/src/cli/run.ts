@@ -61,6 +61,8 @@ const COMMAND: Record<Exclude<CommandName, 'doctor'>, () => Promise<Command>> = 
   top: async () => (await import('./commands/top.js')).top,
   drain: async () => (await import('./commands/drain.js')).drain,
   undrain: async () => (await import('./commands/undrain.js')).undrain,
+  wait: async () => (await import('./commands/wait.js')).wait,
+  rollout: async () => (await import('./commands/rollout.js')).rollout,
   move: async () => (await import('./commands/move.js')).move,
   restart: async () => (await import('./commands/restart.js')).restart,
   history: async () => (await import('./commands/journal.history.js')).history,

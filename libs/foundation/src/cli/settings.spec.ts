@@ -55,4 +55,5 @@ describe('observerSettings', () => {
 
 const invocation = () => ({
   ...{ command: 'status' as const, args: [], json: false, once: false, interval: 1000, query: { limit: 50 } },
+  ...{ ready: 1, isReadyGiven: false, forMs: 1, words: [] },
 });
