@@ -14,6 +14,7 @@ import {
   FoundationModule,
   type FoundationModuleAsyncOptions,
   type FoundationOptions,
+  Journal,
   Membership,
   type ProcessContext,
   ProcessManager,
@@ -120,6 +121,7 @@ await app.init();
 app.useLogger({ log: log, warn: warn, error: error });
 const get = <T>(type: Type<T>): T => app.get(type);
 const [channels, services, processes] = [get(Channels), get(ServiceMesh), get(ProcessManager)];
+const journal = get(Journal);
 const [telemetry, membership] = [get(Telemetry), get(Membership)];
 const settings = app.get<ClusterConfig>(ClusterConfig);
 await membership.whenReady();
@@ -223,6 +225,9 @@ async function withStrategy(strategy: Omit<TopologyStrategy, 'name'>): Promise<v
 
 /** Every place that takes a function. The key is the declaration, as the spec finds it. */
 const callbacks: Record<string, (wrong: Wrong) => Promise<void>> = {
+  'Journal.actAs': async (wrong) => {
+    await outcome((async () => journal.actAs({ name: 'ada' }, () => wrong()))());
+  },
   'Telemetry.span': async (wrong) => {
     await outcome((async () => telemetry.span({ kind: 'internal', name: 'work' }, () => wrong()))());
   },
@@ -453,6 +458,18 @@ const values: Record<string, (value: unknown) => unknown> = {
     const fields = { kind: 'internal', name: 'work', attributes: value, parent: value } as unknown as SpanInput;
     return telemetry.span(fields, () => value);
   },
+  'the query of the journal': (value) => journal.read(value as object),
+  'the process of the journal': (value) => journal.read({ process: value as string }),
+  'the kind of the journal': (value) => journal.read({ kind: value as string }),
+  'a time of the journal': (value) => journal.read({ since: value as string, until: value as number }),
+  'the number of entries of the journal': (value) => journal.read({ limit: value as number }),
+  'what is followed of the journal': async (value) => {
+    const ended = AbortSignal.abort();
+    return journal.follow(value as object, { signal: ended }).next();
+  },
+  'who gives a command': (value) => journal.actAs(value as object, () => undefined),
+  'the name of who gives a command': (value) =>
+    journal.actAs({ name: value as string, reason: value as string }, () => processes.stop('nobody')),
   'a trace context': (value) => readTraceContext(value),
   'the pattern of attach': (value) => telemetry.attach(value as '*', () => undefined)(),
   'the options of subscribe': async (value) =>

@@ -69,6 +69,16 @@ class Politeness implements CanActivate {
   }
 }
 
+/** Lets in whoever says a name, as a guard of Passport does. */
+@Injectable()
+class Introduction implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<IncomingMessage & { user?: unknown }>();
+    request.user = { id: 7, username: request.headers['x-user'] };
+    return request.headers['x-user'] !== undefined;
+  }
+}
+
 let server: RedisServer;
 let appName: string;
 onOwnRedis((ground) => ({ server, appName } = ground));
@@ -640,6 +650,48 @@ describe('the dashboard', () => {
     expect(drained.app.get(Membership).state).toBe('draining');
     expect((await ask(asked, 'POST', '/foundation/undrain', BEARER, { node: drained.name })).status).toBe(200);
     expect(drained.app.get(Membership).state).toBe('up');
+  });
+
+  it('shows the journal, filtered, and says there who has pressed a button', async () => {
+    const one = await node({ guard: Introduction });
+    const ada = { ...OWN, 'x-user': 'ada' };
+    await one.app.get(ProcessManager).startSingleton(Feed, []);
+    expect((await ask(one, 'POST', '/foundation/restart', ada, { process: 'feed' })).status).toBe(200);
+    const history = async (query = ''): Promise<Record<string, unknown>[]> => {
+      const { status, body, headers } = await ask(one, 'GET', `/foundation/history${query}`, ada);
+      expect([status, headers['cache-control']]).toEqual([200, 'no-store']);
+      return (JSON.parse(body) as { entries: Record<string, unknown>[] }).entries;
+    };
+    const all = await eventually(async () => {
+      const entries = await history();
+      return entries.some(({ kind }) => kind === 'command.restart') ? entries : undefined;
+    });
+    expect(all.map(({ kind }) => kind)).toContain('cluster.node_joined');
+    expect(await history('?kind=command.*&process=feed&since=1h')).toMatchObject([
+      { kind: 'command.restart', process: 'feed', via: 'dashboard', actor: 'ada', text: 'by ada, dashboard' },
+    ]);
+    expect(await history('?until=1000')).toEqual([]);
+    expect(await history(`?node=${one.name}&limit=1`)).toHaveLength(1);
+    expect(await history(`?after=${String(all[0]!['id'])}&process=`)).toEqual(expect.any(Array));
+    // What comes twice, or is no text, is nothing that was asked for.
+    expect(await history('?process=a&process=b&kind[x]=1')).not.toHaveLength(0);
+    for (const query of [
+      'kind=what',
+      'since=never',
+      'limit=0',
+      'limit=many',
+      'after=x',
+      `process=${'x'.repeat(301)}`,
+    ]) {
+      const { status, body } = await ask(one, 'GET', `/foundation/history?${query}`, ada);
+      expect([query, status, (JSON.parse(body) as { message: string }).message]).toEqual([
+        ...[query, 400, expect.stringContaining(query.split('=')[0]!)],
+      ]);
+    }
+    expect((await ask(one, 'GET', '/foundation/history')).status).toBe(403);
+    const other = await node();
+    expect((await ask(other, 'GET', '/foundation/history')).status).toBe(401);
+    expect((await ask(other, 'GET', '/foundation/history', BEARER)).status).toBe(200);
   });
 
   it('goes on while Redis hangs, and says that it is critical', async () => {

@@ -63,8 +63,17 @@ export function historyControllerAt(config: DashboardConfig): Type {
 function queryOf(given: unknown): JournalQuery {
   const fields = isObject(given) ? given : {};
   const query: Record<string, unknown> = {};
-  for (const name of TEXTS) if (typeof fields[name] === 'string' && fields[name] !== '') query[name] = fields[name];
+  for (const name of TEXTS) {
+    const value = fields[name];
+    if (typeof value !== 'string' || value === '') continue;
+    // Milliseconds since 1970 are a text, too, in an address.
+    query[name] = isTime(name) && /^\d{1,16}$/.test(value) ? Number(value) : value;
+  }
   const { limit } = fields;
   if (typeof limit === 'string' && limit !== '') query['limit'] = Number(limit);
   return query;
+}
+
+function isTime(name: string): boolean {
+  return name === 'since' || name === 'until';
 }
