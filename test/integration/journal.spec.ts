@@ -71,22 +71,27 @@ describe('The journal', () => {
       },
       { what: 'Six entries', lastSeen: async () => story(await read(a)) },
     );
-    expect(story(entries)).toEqual([
+    // A command is written once it is accepted, and by then the node that it is about may have done it.
+    const written = story(entries);
+    expect(written.filter((line) => !line.startsWith('command.'))).toEqual([
       `process.started billing ${owner.name}`,
-      `command.move billing ${other.name} new disk`,
       `process.stopped billing ${owner.name} move`,
       `process.started billing ${other.name}`,
-      `command.stop billing ${owner.name}`,
       `process.stopped billing ${other.name} stop`,
     ]);
-    const [stopped, ordered, started, , moved, began] = entries;
+    expect(written.filter((line) => line.startsWith('command.'))).toEqual([
+      `command.move billing ${other.name} new disk`,
+      `command.stop billing ${owner.name}`,
+    ]);
+    const [ordered, moved] = entries.filter(({ kind }) => kind.startsWith('command.'));
+    const [stopped, started, , began] = entries.filter(({ kind }) => kind.startsWith('process.'));
     expect(moved).toMatchObject({ via: 'code', actor: 'ada', target: other.name });
     expect(ordered).toMatchObject({ via: 'code' });
     expect(started!.from).toBe(owner.name);
     expect(started!.epoch!).toBeGreaterThan(began!.epoch!);
     expect(stopped!.at).toBeGreaterThanOrEqual(started!.at);
     // By time, node and kind; and the same from each node.
-    expect(await read(b, { process: 'billing', since: moved!.at })).toEqual(entries.slice(0, 5));
+    expect(await read(b, { process: 'billing', since: began!.at + 1 })).toEqual(entries.slice(0, 5));
     expect(story(await read(b, { kind: 'command.*' }))).toHaveLength(2);
     expect(await read(b, { until: began!.at - 60_000 })).toEqual([]);
     expect((await read(b, { limit: 1 })).length).toBe(1);
