@@ -6,7 +6,7 @@ import { application, type Files, json, moduleWith, run } from '../support/appli
 
 const SAMPLE = join(__dirname, '../../deploy');
 const files = readdirSync(SAMPLE, { recursive: true, encoding: 'utf8' }).filter((file) =>
-  /\.(yaml|example)$/.test(file),
+  /\.(yaml|example|json)$/.test(file),
 );
 const withFoundation = (options = '{ cluster: true }', changed: Files = {}) =>
   application(12, {

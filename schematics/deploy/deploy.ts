@@ -51,7 +51,7 @@ export function deploy(options: DeployOptions): Rule {
     for (const file of readdirSync(FILES, { recursive: true, encoding: 'utf8' }).map((each) =>
       each.replaceAll('\\', '/'),
     )) {
-      if (!/\.(yaml|example)$/.test(file)) continue;
+      if (!/\.(yaml|json|example)$/.test(file)) continue;
       write(tree, posix.join('deploy', file), adapted(readFileSync(join(FILES, file), 'utf8'), name, prefix));
     }
     keepSecret(tree);

@@ -158,6 +158,13 @@ describe('Servers of socket.io in a cluster', () => {
     await expect(a.io.serverSideEmitWithAck('unknown')).rejects.toThrow(
       new RegExp(`${b.node.name} .*nothing listens to "unknown"`),
     );
+    // What the application throws there is said, and nothing else comes of it.
+    a.io.serverSideEmit('sum', 3, 4, () => {
+      throw new Error('my callback');
+    });
+    await eventually(() => log.lines.some((line) => /serverSideEmit threw.*my callback/.test(line)), {
+      lastSeen: () => log.lines,
+    });
   });
 
   it('know namespaces that only some nodes have', async () => {

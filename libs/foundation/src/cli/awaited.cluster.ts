@@ -10,7 +10,7 @@ import { type Snapshot, snapshotOf } from './snapshot.js';
 
 /** Processes in these states are wanted and do not run. */
 const NOT_YET: ReadonlySet<string> = new Set(['waiting', 'starting', 'backing-off', 'failed', 'escalated']);
-const MOST_NAMES = 5;
+const NAMES_SHOWN = 5;
 const LOOK_EVERY_MS = 250;
 
 /** What is awaited. */
@@ -39,7 +39,7 @@ export function missingIn({ nodes, processes }: Pick<Snapshot, 'nodes' | 'proces
   const up = nodes.filter(({ state }) => state === 'up').length;
   const waiting = processes.filter(({ state }) => NOT_YET.has(state));
   const named = waiting
-    .slice(0, MOST_NAMES)
+    .slice(0, NAMES_SHOWN)
     .map(({ name, state, reason }) => `${name} is ${state}${reason === undefined ? '' : ` (${reason})`}`);
   const rest = waiting.length - named.length;
   return [

@@ -55,8 +55,8 @@ export class FoundationLockStore {
    * Takes the key for `ttl` milliseconds, unless somebody has it, the same owner included.
    *
    * @throws ArgumentError for a key or an owner that is no text of 1 to 500 characters, or a ttl that is no whole
-   * number   from 1; `RedisUnavailableError`: whether it was taken is then unknown, and a lock that nobody has goes
-   * with its   time.
+   * number from 1; `RedisUnavailableError`: whether it was taken is then unknown, and a lock that nobody has goes
+   * with its time.
    */
   async acquire(key: string, owner: string, ttl: number): Promise<LockAcquireResult> {
     check('acquire', { key, owner, ttl });

@@ -10,6 +10,7 @@ import type { ReservedChannel } from '../channels/reserved.channel.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { describe, show } from '../errors/describe.js';
 import { RequestError } from '../errors/message.errors.js';
+import { called } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { isObject } from '../wire/decode.js';
 import { answerOf, type LocalSockets } from './link.answers.js';
@@ -154,8 +155,17 @@ export class ServerLink {
     return sockets;
   }
 
-  /** `serverSideEmit` with an acknowledgement: what each other server answers. */
-  async query(nsp: string, args: unknown[]): Promise<{ responses: unknown[]; error: Error | null }> {
+  /** `serverSideEmit` with an acknowledgement: `ack` is called once, with what each other server answers. */
+  query(nsp: string, args: unknown[], ack: (error: unknown, responses: unknown[]) => unknown): void {
+    this.#answersTo(nsp, args)
+      .catch((error: unknown) => ({ error, responses: [] }))
+      .then(({ error, responses }) => called(() => ack(error, responses)))
+      .catch((error: unknown) => {
+        this.#log.warn('The acknowledgement of a serverSideEmit threw', { nsp, error: describe(error) }, nsp);
+      });
+  }
+
+  async #answersTo(nsp: string, args: unknown[]): Promise<{ responses: unknown[]; error: unknown }> {
     const { answers, missing } = await this.#gather({ kind: 'query', nsp }, args, undefined, DEFAULT_TIMEOUT_MS);
     const responses = answers.flatMap(({ value }) => {
       const { response, bytes } = (value !== undefined && readResponse(value)) || {};
@@ -165,7 +175,7 @@ export class ServerLink {
       requireAnswers(`serverSideEmit of ${nsp}`, missing);
       return { responses, error: null };
     } catch (error) {
-      return { responses, error: error as Error };
+      return { responses, error };
     }
   }
 

@@ -143,10 +143,7 @@ function adapterOver(Base: AdapterType, link: ServerLink): AdapterType {
       const ack =
         typeof args.at(-1) === 'function' ? (args.pop() as (error: unknown, responses: unknown[]) => void) : undefined;
       if (ack === undefined) return link.send(this.#nsp.name, 'tell', args);
-      link.query(this.#nsp.name, args).then(
-        ({ error, responses }) => ack(error, responses),
-        (error: unknown) => ack(error, []),
-      );
+      link.query(this.#nsp.name, args, ack);
     }
   };
 }
