@@ -53,6 +53,11 @@ export interface JobRecord {
   schedule: string;
   /** Times up to here are no times of this schedule: the job was not there yet, or had another one. */
   since: number;
+  /**
+   * What became of each time up to here is in this record. Less than the claimed time where a claim arrived that its
+   * owner had given up, and the record after it, which did not know of that, was written over its own.
+   */
+  until?: number;
   /** The next time, as its owner saw it last. */
   next?: number;
   /** The run that has begun and has not ended. */
@@ -91,6 +96,7 @@ const readAll = fromJson(
     rev: or(whole(HIGHEST_REVISION), 0),
     schedule: text(2000, 0),
     since: time,
+    until: ifRight(time),
     next: ifRight(time),
     run: ifRight(readRun),
     last: ifRight(readRun),
@@ -128,10 +134,11 @@ export function readRecord(
     doubt(part);
     return undefined;
   };
-  const { since, next, run, last, waiting, missed, ...rest } = read;
+  const { since, until, next, run, last, waiting, missed, ...rest } = read;
   return {
     ...rest,
     since: believed('since', isTime, since) ?? now,
+    ...ifThere('until', believed('until', isTime, until)),
     ...ifThere(
       'next',
       believed('next', (at) => at <= LAST_TIME, next),

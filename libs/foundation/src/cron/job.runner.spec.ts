@@ -329,6 +329,45 @@ describe('a write that was delayed', () => {
     expect(await world.record()).toMatchObject({ last: { outcome: 'done' }, counts: { fired: 1, interrupted: 0 } });
   });
 
+  it('and claims a time after its owner has given it up has that time reported', async () => {
+    world = new World('0,1 0 3 * * *', {}, '2026-05-01T02:59:59.500Z');
+    const at = Date.parse('2026-05-01T03:00:01Z');
+    let isOver: () => void = () => undefined;
+    world.work = () => new Promise<void>((resolve) => (isOver = resolve));
+    const { ticks } = world;
+    const write = ticks.write.bind(ticks);
+    const first = world.own();
+    await until(() => world.runs.length === 1);
+    let given: Parameters<typeof write> | undefined;
+    ticks.write = (...args) => {
+      if (args[3] === undefined) return write(...args);
+      given = args;
+      first.die();
+      return Promise.reject(new Error('Command timed out'));
+    };
+    await until(() => given !== undefined);
+    expect(await write(...given!)).toBe('done');
+    expect(await world.record()).toMatchObject({ until: at, counts: { skipped: 1 } });
+    // How the run ended is written over it, by an owner that knows of no claim.
+    isOver();
+    await until(async () => (await world.record())?.last?.outcome === 'done');
+    expect(await world.record()).toMatchObject({ counts: { fired: 1, missed: 0, skipped: 0 } });
+    await first.stop();
+    ticks.write = write;
+    const second = world.own();
+    await until(() => world.of('cron.missed').length > 0);
+    expect(world.of('cron.missed')).toEqual([expect.objectContaining({ count: 1, first: at, last: at, node: 'n2' })]);
+    await until(async () => (await world.record())?.untold === undefined);
+    const counts = { fired: 1, missed: 1, skipped: 0, interrupted: 0 };
+    expect(await world.record()).toMatchObject({ until: at, last: { outcome: 'done' }, counts });
+    // Once.
+    await second.stop();
+    world.own();
+    await until(async () => (await world.record())?.next === Date.parse('2026-05-02T03:00:00Z'));
+    expect(world.of('cron.missed')).toHaveLength(1);
+    expect(world.fired).toEqual(['03:00:00 tick']);
+  });
+
   it('and given up is not taken for the one that follows it', async () => {
     world = new World('0 * * * * *', {}, '2026-05-01T03:00:59.500Z');
     const { ticks } = world;

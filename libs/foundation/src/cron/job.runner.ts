@@ -106,8 +106,30 @@ export class JobRunner implements OnProcessStart {
       if (untold === undefined || missed === undefined) return undefined;
       return { record, then: () => this.#reports.missed(missed.count, missed.first, missed.last, untold) };
     });
+    await this.#reportUnknown();
     await this.#kept.change((record) => (record.run === undefined ? this.#nextInLine(record) : undefined));
     return 0;
+  }
+
+  /**
+   * INVARIANT (I27): what is claimed and the record does not know of was never fired: who fires a time has written that
+   * it is claimed, and writes nothing after it that does not know of it. So it is missed.
+   */
+  async #reportUnknown(): Promise<void> {
+    const { current, claimed } = this.#kept;
+    const { text, times } = this.parts.schedule();
+    if (current?.until === undefined || current.until >= claimed || current.schedule !== text) return;
+    const due = await times.due(Math.max(current.until, current.since), claimed);
+    const { count = 0, first = 0, latest: last = 0 } = due ?? {};
+    const isDone = await this.#kept.change((record) => {
+      const known = { ...record, until: claimed };
+      if (due === undefined) return { record: known };
+      const counts = { ...record.counts, missed: record.counts.missed + count };
+      const missed = { count, first, last };
+      const then = (): void => this.#reports.missed(count, first, last, false);
+      return { record: { ...known, counts, missed, untold: false }, then };
+    });
+    if (isDone && due !== undefined) await this.#kept.change(({ untold: _told, ...record }) => ({ record }));
   }
 
   // -- the clock ----------------------------------------------------------------------------------------------------

@@ -77,7 +77,10 @@ export class KeptRecord {
         const doubt = (part: string): void => reports.doubted(part);
         const read = readRecord(opened.record, wallClock(), doubt);
         this.#claimed = claimedOf(opened, read?.next);
-        this.#record = read ?? fresh();
+        const record = read ?? fresh();
+        // What was claimed is not known where it is in doubt, and is told of as such.
+        const isTold = record.until === undefined || opened.doubt !== undefined;
+        this.#record = isTold ? { ...record, until: this.#claimed } : record;
         this.#revision = Math.max(this.#revision, revisionOf(opened.record), opened.revision ?? 0);
         if (opened.doubt !== undefined) {
           reports.claimDoubted(opened.doubt.said, this.#claimed);
@@ -103,7 +106,10 @@ export class KeptRecord {
     return this.#inTurn(async () => {
       const wanted = this.#record && decide(this.#record);
       if (wanted === undefined) return false;
-      const record = this.#next(wanted.record);
+      // INVARIANT (I27): a claim that is given up may arrive all the same, and be written over by a record that knows
+      // nothing of it. So each record says up to where it knows; what is claimed beyond, the next to open it reports.
+      const known = wanted.claim === undefined ? {} : { until: wanted.claim };
+      const record = this.#next({ ...wanted.record, ...known });
       const claim = wanted.claim === undefined ? undefined : { at: wanted.claim, id: randomUUID() };
       if (!(await this.#write(writeRecord(record), claim))) return false;
       this.#record = record;
