@@ -292,6 +292,18 @@ describe('a time', () => {
     await until(async () => (await world.record())?.counts.fired === 1);
   });
 
+  it('that is due lets timers come between the end of the lease and the word of it', async () => {
+    world = new World('0,1 0 3 * * *', {}, '2026-05-01T02:59:59.500Z');
+    const owner = world.own();
+    await until(async () => (await world.record())?.last !== undefined);
+    owner.isOwner = false;
+    // With no other time to come before the next day it would never have let go.
+    await until(() => world.now() > Date.parse('2026-05-01T03:00:01.300Z'));
+    expect(world.fired).toEqual(['03:00:00 tick']);
+    owner.isOwner = true;
+    await until(() => world.fired.length > 1 || world.of('cron.missed').length > 0);
+  });
+
   it('is claimed as soon as Redis is back, while the owner is one', async () => {
     world = new World('0 * * * *', {}, '2026-05-01T02:59:59.500Z');
     const { ticks } = world;

@@ -82,9 +82,18 @@ export class JobRunner implements OnProcessStart {
   async #live(): Promise<void> {
     const { signal } = this.#ctx;
     while (!signal.aborted) {
-      const waitMs = this.#kept.current === undefined ? await this.#begin() : await this.#look(this.#kept.current);
+      const waitMs = await this.#goOn();
       if (waitMs > 0) await pauseFor(clockOf(this.parts), waitMs, signal);
     }
+  }
+
+  /**
+   * INVARIANT (I1): between the end of a lease by the clock and the timer that tells of it there is nothing to do. To
+   * go on without a wait would never let that timer come: where nothing may be written, nothing else is waited for.
+   */
+  async #goOn(): Promise<number> {
+    if (!this.#ctx.isOwner()) return RETRY_MS;
+    return this.#kept.current === undefined ? this.#begin() : this.#look(this.#kept.current);
   }
 
   // -- taking over --------------------------------------------------------------------------------------------------
