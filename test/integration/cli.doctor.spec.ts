@@ -74,7 +74,9 @@ describe('foundation doctor', () => {
     const found = await doctor();
     expect(wrong(found)).toEqual([]);
     expect(found).toMatchObject({ code: 0, ok: true });
-    expect(found.of('members')).toEqual([expect.objectContaining({ text: expect.stringMatching(/^2 nodes in time/) })]);
+    expect(found.of('members')).toEqual([
+      expect.objectContaining({ text: expect.stringMatching(/^2 nodes of Foundation \d+\.\d+\.\d+ in time/) }),
+    ]);
     expect(found.of('version')[0]?.text).toMatch(/^\d+\.\d+/);
     expect(
       nodes[0]!
