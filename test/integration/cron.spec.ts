@@ -116,6 +116,27 @@ describe.each<[string, () => Promise<Ticks>]>([
   });
 });
 
+describe.each<[string, () => Promise<Ticks>]>([
+  ['in Redis', async () => (await backendOn(server, appName)).backend.ticks],
+  ['on a quorum of three', onQuorum],
+  ['in one process', () => Promise.resolve(new LocalTicks(() => Date.now()))],
+])('what a job has claimed and Redis has lost, %s', (_where, make) => {
+  it('is put back beside the last words of its owner, which claim nothing', async () => {
+    const tick = Math.floor(Date.now() / 1000) * 1000;
+    const epoch = tick * 1000 - 60_000_000;
+    const ticks = await make();
+    // The first that Redis hears after the loss.
+    expect(await ticks.write('job', epoch, '{"rev":3}')).toBe('done');
+    await ticks.restore([{ job: 'job', epoch, claimed: tick, record: '{"rev":2}' }]);
+    expect(await ticks.recall(['job'])).toEqual([{ job: 'job', epoch, claimed: tick, record: '{"rev":3}' }]);
+    expect(await ticks.open('job', epoch + 1)).toEqual({ claimed: tick, record: '{"rev":3}' });
+    expect(await ticks.write('job', epoch + 1, '{"rev":4}', { at: tick, id: 'b' })).toBe('taken');
+    // Not where a later owner has begun in this life of the data.
+    await ticks.restore([{ job: 'job', epoch, claimed: tick + 5000, record: '{"rev":9}' }]);
+    expect((await ticks.recall(['job']))[0]).toMatchObject({ claimed: tick, record: '{"rev":3}' });
+  });
+});
+
 describe('what a job remembers on some servers only', () => {
   it('refuses nothing that the next owner writes', async () => {
     const ticks = await onQuorum();

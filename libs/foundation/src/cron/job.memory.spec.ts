@@ -129,6 +129,16 @@ describe('JobMemory', () => {
     expect(await shared.open('close', EPOCH)).toEqual({ claimed: NOW, record: '{"rev":3}' });
   });
 
+  it('puts back what was claimed beside the last words of its owner', async () => {
+    const [owner, other] = [node('close'), node('close')];
+    await claimed(owner);
+    shared.lose();
+    expect(await owner.write('close', EPOCH, '{"rev":3}')).toBe('done');
+    other.lost();
+    await settled();
+    expect(await shared.open('close', EPOCH + 1)).toEqual({ claimed: NOW - 5000, record: '{"rev":3}' });
+  });
+
   it('goes on from data that went back', async () => {
     const owner = node('close');
     await claimed(owner);

@@ -5,6 +5,7 @@
 import {
   BELIEVED_AHEAD_MS,
   isLater,
+  isMissing,
   type KeptTicks,
   type OpenedTicks,
   type OwnedTicks,
@@ -63,7 +64,7 @@ export class JobMemory implements OwnedTicks {
     try {
       const found = await this.ticks.recall([...this.#jobs]);
       const there = new Map(found.map((kept) => [kept.job, kept]));
-      const gone = [...this.#known.values()].filter((known) => isLater(known, there.get(known.job)));
+      const gone = [...this.#known.values()].filter((known) => isMissing(known, there.get(known.job)));
       for (const kept of found) this.#note(kept);
       if (gone.length > 0) await this.ticks.restore(gone);
     } catch (error) {

@@ -4,6 +4,7 @@
 import {
   BELIEVED_AHEAD_MS,
   isLater,
+  isMissing,
   type KeptTicks,
   MOST_AHEAD_MS,
   type OpenedTicks,
@@ -70,9 +71,9 @@ export class LocalTicks implements Ticks {
   restore(all: readonly KeptTicks[]): Promise<void> {
     for (const { job, ...kept } of all) {
       const before = this.#kept.get(job);
-      if (!isLater(kept, before)) continue;
+      if (!isMissing(kept, before)) continue;
       const claimed = Math.max(kept.claimed, before?.claimed ?? 0);
-      this.#kept.set(job, { ...kept, claimed, claim: '' });
+      this.#kept.set(job, { ...(isLater(kept, before) ? kept : before!), claimed, claim: '' });
     }
     return Promise.resolve();
   }

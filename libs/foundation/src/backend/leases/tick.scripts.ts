@@ -110,6 +110,9 @@ return kept
  * INVARIANT (I27): what is put back claims times and gives none free, so nothing is fired twice by it; and an owner
  * that has begun in this life of the data is later than all that was written before. Its epoch counts as one of now at
  * most: where the clock of Redis was set back, it must not keep the owners to come from their job.
+ *
+ * INVARIANT (I27): the claimed time is put back also where the record is not: the last words of an owner, that its run
+ * has ended, may reach a Redis that has just lost its data, and claim nothing themselves.
  */
 export const restoreTicksScript = new Script(
   'foundationTicksRestore',
@@ -120,8 +123,10 @@ for i, key in ipairs(KEYS) do
   local claimed, record = tonumber(ARGV[i * 3]), ARGV[i * 3 + 1]
   local known = valuesOf(key, 'epoch', 'claimed', 'record')
   local before = not known.err and counted(known[1])
-  if before and (before < epoch or before == epoch and revision(known[3]) < revision(record)) then
-    redis.call('HSET', key, 'epoch', string.format('%.0f', epoch), 'record', record)
+  if before and before <= epoch then
+    if before < epoch or revision(known[3]) < revision(record) then
+      redis.call('HSET', key, 'epoch', string.format('%.0f', epoch), 'record', record)
+    end
     if claimed > (claimedBy(known[2], now) or 0) then
       redis.call('HSET', key, 'claimed', string.format('%.0f', claimed))
       redis.call('HDEL', key, 'claim')

@@ -87,6 +87,15 @@ export function isLater(one: Omit<KeptTicks, 'job'>, other: Omit<KeptTicks, 'job
   return revisionOf(one.record) > revisionOf(other.record);
 }
 
+/**
+ * Whether something of what one knows is not there: a later record, or, of the same owner or an earlier one, a claimed
+ * time. Where a later owner has begun nothing is missing.
+ */
+export function isMissing(known: Omit<KeptTicks, 'job'>, there: Omit<KeptTicks, 'job'> | undefined): boolean {
+  if (isLater(known, there)) return true;
+  return there!.epoch <= known.epoch && there!.claimed < known.claimed;
+}
+
 /** By how much a claimed time may be ahead of the clock of Redis. */
 export const MOST_AHEAD_MS = 60_000;
 /**
