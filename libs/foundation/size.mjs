@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
  * locks, outbox and cache. By 5 % with the figures of methods and handlers: half of it is uPlot, which draws them
  * (51 KB, in both formats).
  */
-const BUDGET = { size: 1_140_000, unpackedSize: 6_350_000, entryCount: 1800 };
+const BUDGET = { size: 1_140_000, unpackedSize: 6_400_000, entryCount: 1800 };
 
 const folder = resolve(import.meta.dirname, '../../dist/libs/foundation');
 const options = {
