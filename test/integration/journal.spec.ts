@@ -133,6 +133,9 @@ describe('The journal', () => {
     // What the two that are left have to say has been said by now.
     await read(nodes[2]);
     expect(await read(nodes[1], { node: 'a', kind: 'cluster.node_left' })).toHaveLength(1);
+    // Of its own attempts nothing is left; of those who live it is.
+    const kept = (node: Booted) => server.cli('EXISTS', keys.journalWritten(node.app.get(Membership).self.bootId));
+    expect(await Promise.all(nodes.map(kept))).toEqual(['0', '1', '1']);
   });
 
   it('is read and written by the command line, which is no member', async () => {

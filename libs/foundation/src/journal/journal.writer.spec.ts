@@ -21,6 +21,13 @@ class Flaky implements JournalStore {
     if (this.losesAnswer) throw new Error('Command timed out');
   }
 
+  forgotten = 0;
+  async forget(): Promise<void> {
+    this.forgotten += 1;
+    if (this.isAway) throw new Error('Connection is closed.');
+    await this.kept.forget();
+  }
+
   read: LocalJournal['read'] = (span) => this.kept.read(span);
 }
 
@@ -101,7 +108,7 @@ describe('what is added', () => {
   it('is written at the end, which does not wait for a Redis that is away', async () => {
     add('a');
     await writer.close(1000);
-    expect(store.calls).toHaveLength(1);
+    expect([store.calls.length, store.forgotten]).toEqual([1, 1]);
     add('b');
     await advance(10_000);
     expect(store.calls).toHaveLength(1);
@@ -109,5 +116,17 @@ describe('what is added', () => {
     store.append = () => new Promise(() => undefined);
     other.add({ kind: 'process.started', node: 'n1' });
     await other.close(50);
+    // Another try of what waits may still arrive, and must be known as such.
+    expect(store.forgotten).toBe(1);
+  });
+
+  it('ends all the same where nothing can be forgotten any longer, and forgets nothing that it has not written', async () => {
+    add('a');
+    await advance(1000);
+    store.isAway = true;
+    await writer.close(1000);
+    expect(store.forgotten).toBe(1);
+    await new JournalWriter({ store, node: 'n2', maxEntries: 100, now: () => 5 }).close(1000);
+    expect(store.forgotten).toBe(1);
   });
 });

@@ -98,6 +98,16 @@ export class JournalWriter {
     if (!this.#isClosed && this.#waiting.length > 0) await endsWithin(withinMs, this.flush());
     this.#isClosed = true;
     this.#clock.clearTimeout(this.#timer);
+    if (this.#last > 0 && this.#waiting.length === 0) await endsWithin(withinMs, this.#forget());
+  }
+
+  /** Never rejects. */
+  async #forget(): Promise<void> {
+    try {
+      await this.parts.store.forget();
+    } catch (error) {
+      this.#log.debug('Left a key of the journal to expire', { error: describe(error) });
+    }
   }
 
   #push(facts: JournalFacts, mark: string): void {

@@ -37,6 +37,8 @@ export interface JournalStore {
    * lost is not written again, and neither is what another node has written under the same mark within the last hour.
    */
   append(entries: readonly JournalWrite[], most: number): Promise<void>;
+  /** This node writes nothing more: what was remembered of its attempts goes. */
+  forget(): Promise<void>;
   /** The newest first. */
   read(span: JournalSpan): Promise<JournalRow[]>;
 }

@@ -24,6 +24,10 @@ export class LocalJournal implements JournalStore {
     return Promise.resolve();
   }
 
+  forget(): Promise<void> {
+    return Promise.resolve();
+  }
+
   read({ before, after, from = 0, count }: JournalSpan): Promise<JournalRow[]> {
     const rows = this.#rows.filter(
       ({ id }) =>

@@ -1,6 +1,6 @@
 /**
  * The journal in Redis: a capped stream, each entry signed where there is a cookie.
- * Made by the backend; underneath EVALSHA with XADD, and XREVRANGE.
+ * Made by the backend; underneath EVALSHA with XADD, DEL and XREVRANGE.
  */
 import type { Redis } from 'ioredis';
 import type { Signer } from '../../security/signer.js';
@@ -31,6 +31,10 @@ export class RedisJournal implements JournalStore {
     const settings = [most, this.lives.journal, this.lives.journalMarks, MAX_JOURNAL_MARKS];
     const args = entries.flatMap(({ number, mark, text }) => [number, mark, this.seal.sign(journal, text)]);
     await appendScript.run(this.client, keys, [...settings, ...args]);
+  }
+
+  async forget(): Promise<void> {
+    await this.client.del(this.keys.journalWritten(this.bootId));
   }
 
   async read({ before, after, from, count }: JournalSpan): Promise<JournalRow[]> {
