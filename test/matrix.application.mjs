@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from 'nestjs-foundation/testing';
+import { programIn } from './packed.mjs';
 
 const LIMIT_MS = 30_000;
 const GENERATED = [
@@ -117,8 +118,7 @@ export async function served({ folder }, execPath, redis) {
 
 /** The command line, with the client of Redis that the application has: it finds the node, and nothing wrong. */
 function diagnosed(folder, execPath, env) {
-  const manifest = join(folder, 'node_modules/nestjs-foundation/package.json');
-  const program = join(manifest, '..', JSON.parse(readFileSync(manifest, 'utf8')).bin.foundation);
+  const program = programIn(folder);
   for (const [command, right] of Object.entries({ status: /: healthy, 1 node,/, doctor: /^0 failed, /m })) {
     const said = execFileSync(execPath, [program, command], { cwd: folder, env, encoding: 'utf8' });
     if (!right.test(said)) throw new Error(`foundation ${command} says ${said}`);

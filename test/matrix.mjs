@@ -6,7 +6,7 @@
 // `--into` keeps the applications in a folder, and the rows that passed: a later run with the same package goes on from
 // there. `--rows` is how many rows this run tries; the others are left to a later one.
 // Needs a registry of npm. Prints a table; exits non-zero when a row fails or is left.
-import { execFileSync, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,6 +26,7 @@ import {
 } from './matrix.application.mjs';
 import { startRegistry } from './matrix.registry.mjs';
 import { nodeOf } from './node.programs.mjs';
+import { pack, run as ran } from './packed.mjs';
 
 const SWC = { name: 'swc', install: ['@swc/cli', '@swc/core'], build: ['-b', 'swc'] };
 const CORNERS = [
@@ -66,7 +67,7 @@ const root = resolve(import.meta.dirname, '..');
 const temp = values.into === undefined ? mkdtempSync(join(tmpdir(), 'foundation-matrix-')) : resolve(values.into);
 mkdirSync(temp, { recursive: true });
 const rows = [];
-const tarball = values.tarball === undefined ? pack() : resolve(values.tarball);
+const tarball = values.tarball === undefined ? pack(root, temp) : resolve(values.tarball);
 const before = passedBefore();
 const redis = await startRedis();
 const registry = await startRegistry(tarball, manifestOf(tarball));
@@ -94,20 +95,7 @@ console.log(`${rows.length - failed} passed, ${failed} failed${left > 0 ? `, ${l
 process.exitCode = failed > 0 || left > 0 || rows.length === 0 ? 1 : 0;
 
 function run(command, args, cwd, env = {}) {
-  try {
-    const options = { cwd, env: { ...process.env, CI: '1', ...env }, encoding: 'utf8', stdio: 'pipe' };
-    return execFileSync(command, args, options);
-  } catch (error) {
-    throw new Error(`${command} ${args.join(' ')}: ${error.stdout}\n${error.stderr}`.slice(-3000), { cause: error });
-  }
-}
-
-function pack() {
-  run('npm', ['pack', '--silent', '--pack-destination', temp], join(root, 'dist/libs/foundation'));
-  return join(
-    temp,
-    readdirSync(temp).find((file) => file.endsWith('.tgz')),
-  );
+  return ran(command, args, cwd, { CI: '1', ...env });
 }
 
 /** The file, out of what is packed. */

@@ -3,12 +3,13 @@
 // settings, byte for byte the same; that package in the applications of test/matrix.mjs, which takes what follows a
 // second `--`. `--final`, before it is published, also refuses what a candidate may have: placeholders, changes without
 // a version. Needs a registry of npm and some 30 minutes, most of them for the matrix. Exits non-zero when a row fails.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { packageIn, run } from './packed.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const argv = process.argv.slice(2);
@@ -108,10 +109,7 @@ function packed(folder, commit, { umask, ...env }) {
   run('git', ['checkout', '--quiet', commit], folder);
   const script = `umask ${umask}; npm ci --silent --no-audit --no-fund && npm run -s build:lib && npm run -s package:size`;
   run('sh', ['-c', `${script} && npm pack --silent --pack-destination . ./dist/libs/foundation`], folder, env);
-  return join(
-    folder,
-    readdirSync(folder).find((file) => file.endsWith('.tgz')),
-  );
+  return packageIn(folder);
 }
 
 /** The files that are not the same in both archives. */
@@ -142,14 +140,6 @@ function matrix(tarball) {
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
   if (status !== 0) throw new Error(`The matrix ended with ${status}`);
   return { says: 'all rows above' };
-}
-
-function run(command, args, cwd, env = {}) {
-  try {
-    return execFileSync(command, args, { cwd, env: { ...process.env, ...env }, encoding: 'utf8', stdio: 'pipe' });
-  } catch (error) {
-    throw new Error(`${command} ${args.join(' ')}: ${error.stdout}\n${error.stderr}`.slice(-3000), { cause: error });
-  }
 }
 
 function textOf(path) {

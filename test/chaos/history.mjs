@@ -4,13 +4,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkHistory, describeViolations, eventually, historyNow } from 'nestjs-foundation/testing';
+import { checkHistory, describeViolations, historyNow } from 'nestjs-foundation/testing';
 import { TestCluster } from '../../dist/test/support/cluster.js';
 import { msBetween, passed } from '../../dist/test/support/history.time.js';
 import { stallsOf } from '../../dist/test/support/stalls.js';
 import { Actions, LONGEST_LEASE_MS } from './history.actions.mjs';
 import { figuresOf } from './history.figures.mjs';
 import { ALL_SLOTS, describeAction, NODES, planOf, SLOTS } from './history.plan.mjs';
+import { oneView } from './one.view.mjs';
 
 const LAST_ACTIONS = 40;
 const MOST_SHOWN = 50;
@@ -69,7 +70,7 @@ async function run() {
   cluster.noteFault('the end of all faults', wanted, OWNED_WITHIN_MS, healed);
   await actions.revive();
   for (const name of ALL_SLOTS) await cluster.owner(name, { timeout: 30_000 });
-  const settledAt = await oneView();
+  const settledAt = await oneView(cluster, NODES.length);
   say(`whole again after ${msBetween(healed, settledAt).toFixed(0)} ms`);
   const violations = violationsOf({ settledAt });
   if (violations.length > 0) fail(violations);
@@ -100,24 +101,6 @@ function violationsOf(more) {
 /**
  * I8: until every node has the same version of the view, and still has it at the next look: it says so a little later.
  */
-/** Returns when that was asked: a view that changes while they answer is one of after that. */
-async function oneView() {
-  let [seen, last, askedAt] = [];
-  await eventually(
-    async () => {
-      askedAt = historyNow();
-      seen = await Promise.all(cluster.answering().map((node) => node.ask('state')));
-      const versions = [...new Set(seen.map(({ version }) => version))];
-      const isOne = seen.length === NODES.length && versions.length === 1;
-      const isStill = isOne && versions[0] === last;
-      last = isOne ? versions[0] : undefined;
-      return isStill;
-    },
-    { timeout: 20_000, every: 100, what: 'One view everywhere', lastSeen: () => seen },
-  );
-  return askedAt;
-}
-
 function say(what) {
   const line = `[${(msBetween(began, historyNow()) / 1000).toFixed(2).padStart(7)} s] ${what}`;
   console.log(line);

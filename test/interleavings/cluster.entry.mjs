@@ -5,6 +5,7 @@ import { bootNode, servers } from 'simulated';
 import { msBetween, passed } from '../../dist/test/support/history.time.js';
 import { Actions, LONGEST_LEASE_MS } from '../chaos/history.actions.mjs';
 import { describeAction, SLOTS } from '../chaos/history.plan.mjs';
+import { oneView } from '../chaos/one.view.mjs';
 
 const [redis] = servers;
 const OWNED_WITHIN_MS = 20_000;
@@ -228,27 +229,9 @@ export async function run({ nodes: names, slots = SLOTS, plan, report, ...option
     // A lease that was lost at the very end is another node's by then.
     await passed(healed, LAST_LEASE_MS);
     for (const name of allSlots) await cluster.owner(name, { timeout: 30_000 });
-    const settledAt = await oneView(cluster, names);
+    const settledAt = await oneView(cluster, names.length);
     return { violations: check({ settledAt }), lines: cluster.lines };
   } catch (error) {
     return { violations: [`It was not whole again: ${error.message}`, ...check({})], lines: cluster.lines };
   }
-}
-
-/** Returns when that was asked: a view that changes while they answer is one of after that. */
-async function oneView(cluster, names) {
-  let [seen, last, askedAt] = [];
-  await eventually(
-    async () => {
-      askedAt = historyNow();
-      seen = await Promise.all(cluster.answering().map((node) => node.ask('state')));
-      const versions = [...new Set(seen.map(({ version }) => version))];
-      const isOne = seen.length === names.length && versions.length === 1;
-      const isStill = isOne && versions[0] === last;
-      last = isOne ? versions[0] : undefined;
-      return isStill;
-    },
-    { timeout: 20_000, every: 100, what: 'One view everywhere', lastSeen: () => seen },
-  );
-  return askedAt;
 }

@@ -4,22 +4,14 @@
 // version into CHANGELOG.md. Both are packed, installed in applications of their own, and run on a Redis of the test's
 // own, over both transports. `--into` keeps the applications for the next run. Needs a registry of npm, and the history
 // of git for anything but a tarball. Prints a table; exits non-zero when a row fails.
-import { execFileSync, fork } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { fork } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AskedChild } from '../../dist/test/support/asked.child.js';
 import { startRedis } from '../../dist/test/support/redis-server.js';
+import { pack, programIn, run } from '../packed.mjs';
 import { ROWS } from './rows.mjs';
 
 const COOKIE = 'nobody but these nodes knows this cookie';
@@ -40,7 +32,7 @@ process.exitCode = failed > 0 ? 1 : 0;
 
 /** Every row has a Redis and nodes of its own. */
 async function all(transport, folders) {
-  for (const [what, run] of Object.entries(ROWS)) {
+  for (const [what, row] of Object.entries(ROWS)) {
     const redis = await startRedis();
     const nodes = [];
     const start = async (which, name, classes = []) => {
@@ -53,7 +45,7 @@ async function all(transport, folders) {
     const foundation = (which, ...args) => commandIn(folders[which], redis.url, args);
     let result = 'ok';
     try {
-      await run({ start, foundation });
+      await row({ start, foundation });
     } catch (error) {
       console.error(`${transport}, ${what}: ${error.stack}`);
       for (const { name, output } of nodes) if (output !== '') console.error(`${name} said: ${output.slice(-2000)}`);
@@ -81,15 +73,12 @@ function nodeIn(folder, name, options) {
 
 /** What the command line of a version says; it reads its settings as a user would give them. */
 function commandIn(folder, redis, args) {
-  const manifest = join(folder, 'node_modules/nestjs-foundation/package.json');
-  const program = join(manifest, '..', JSON.parse(readFileSync(manifest, 'utf8')).bin.foundation);
   const env = {
-    ...process.env,
     FOUNDATION_REDIS_URL: redis,
     FOUNDATION_APP_NAME: 'versions',
     FOUNDATION_COOKIE: COOKIE,
   };
-  return execFileSync(process.execPath, [program, ...args], { cwd: folder, env, encoding: 'utf8', stdio: 'pipe' });
+  return run(process.execPath, [programIn(folder), ...args], folder, env);
 }
 
 /** An application with one version of the package and what it needs beside itself. */
@@ -135,16 +124,6 @@ function lastRelease() {
 }
 
 /** Of what is built there. */
-function packed(folder) {
-  const into = mkdtempSync(join(temp, 'packed-'));
-  run('npm', ['pack', '--silent', '--pack-destination', into, './dist/libs/foundation'], folder);
-  return join(into, readdirSync(into)[0]);
-}
-
-function run(command, args, cwd) {
-  try {
-    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe' });
-  } catch (error) {
-    throw new Error(`${command} ${args.join(' ')}: ${error.stdout}\n${error.stderr}`.slice(-3000), { cause: error });
-  }
+function packed(checkout) {
+  return pack(checkout, mkdtempSync(join(temp, 'packed-')));
 }

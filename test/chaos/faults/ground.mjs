@@ -5,6 +5,7 @@ import { ClusterHistory, eventually, historyNow } from 'nestjs-foundation/testin
 import { TestCluster } from '../../../dist/test/support/cluster.js';
 import { msBetween, passed } from '../../../dist/test/support/history.time.js';
 import { ALL_SLOTS, mulberry32, NODES, SLOTS } from '../history.plan.mjs';
+import { oneView } from '../one.view.mjs';
 
 export { assert, ClusterHistory, eventually, historyNow, msBetween, NODES, passed };
 
@@ -139,20 +140,7 @@ export class Ground {
     const began = historyNow();
     await cluster.members(this.nodes, WHOLE_MS);
     for (const name of this.wanted) await cluster.owner(name, { timeout: WHOLE_MS });
-    let [last, askedAt] = [];
-    await eventually(
-      async () => {
-        // A view that changes while they answer is one of after that.
-        askedAt = historyNow();
-        const states = await Promise.all(cluster.answering().map((node) => node.ask('state')));
-        const [version, ...more] = new Set(states.map((state) => state.version));
-        const isStill = more.length === 0 && version === last;
-        last = more.length === 0 ? version : undefined;
-        return isStill;
-      },
-      { timeout: WHOLE_MS, every: 100, what: 'One view everywhere', lastSeen: () => last },
-    );
-    this.#settledAt = askedAt;
+    this.#settledAt = await oneView(cluster, this.nodes.length, WHOLE_MS);
     // An owner that lasted until now has withstood what was done before; what a busy machine does to it later is no
     // consequence of that.
     cluster.noteFault('all was well', this.wanted, WITHIN_MS, this.#settledAt);

@@ -2,9 +2,10 @@
  * A cache of cache-manager whose memory follows the other nodes. It takes what it needs of that package by its shape,
  * and imports nothing of it.
  */
-import { Channels } from '../channels/channels.js';
+import type { Channels } from '../channels/channels.js';
+import { requireChannels } from '../channels/require.channels.js';
 import { ArgumentError } from '../errors/config.errors.js';
-import { describe, isA, read, show } from '../errors/describe.js';
+import { describe, read, show } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { anyText, ifRight, listOfAll, record } from '../wire/decode.js';
@@ -54,13 +55,11 @@ const readChange = record<{ keys?: string[] }>({ keys: ifRight(listOfAll(anyText
  * @throws ArgumentError
  */
 export async function invalidateAcrossNodes(options: CacheInvalidationOptions): Promise<() => Promise<void>> {
-  const [channels, cache, memory, name = 'default'] = (['channels', 'cache', 'memory', 'name'] as const).map((field) =>
-    read(options, field),
-  );
+  const channels = requireChannels('invalidateAcrossNodes', read(options, 'channels'), 'inject them');
+  const [cache, memory, name = 'default'] = (['cache', 'memory', 'name'] as const).map((field) => read(options, field));
   const refuse = (field: string, value: unknown, expected: string): never => {
     throw new ArgumentError('invalidateAcrossNodes', field, show(value), expected);
   };
-  if (!isA(channels, Channels)) return refuse('channels', channels, 'the Channels of the application: inject them');
   if (!isName(name)) return refuse('name', name, '1 to 200 characters in one line');
   if (typeof read(cache, 'on') !== 'function') return refuse('cache', cache, 'a cache of cache-manager 6 or later');
   const hasStore = typeof read(memory, 'delete') === 'function' && typeof read(memory, 'clear') === 'function';

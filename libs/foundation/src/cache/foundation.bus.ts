@@ -2,9 +2,10 @@
  * The bus of bentocache over channels. It has the methods of the `Transport` of `@boringnode/bus`, and imports nothing
  * of these packages.
  */
-import { Channels } from '../channels/channels.js';
+import type { Channels } from '../channels/channels.js';
+import { requireChannels } from '../channels/require.channels.js';
 import { ArgumentError } from '../errors/config.errors.js';
-import { isA, read, show } from '../errors/describe.js';
+import { read, show } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
 import { anyText, ifRight, listOfAll, oneOf, optional, record, text } from '../wire/decode.js';
 import { isName } from '../wire/names.js';
@@ -67,11 +68,7 @@ const readMessage = record<{ busId: string; payload?: CacheMessage }>({
  * @throws ArgumentError
  */
 export function foundationBusDriver(options: FoundationBusOptions): FoundationBusDriver {
-  const channels = read(options, 'channels');
-  if (!isA(channels, Channels)) {
-    const expected = 'the Channels of the application: inject them';
-    throw new ArgumentError('foundationBusDriver', 'channels', show(channels), expected);
-  }
+  const channels = requireChannels('foundationBusDriver', read(options, 'channels'), 'inject them');
   const prefix = options.prefix ?? 'bentocache';
   if (!isName(prefix)) {
     throw new ArgumentError('foundationBusDriver', 'prefix', show(prefix), 'the prefix of the cache, a text');

@@ -5,10 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import {
-  applyDecorators,
   BadRequestException,
   Body,
-  Controller,
   Get,
   HttpCode,
   Inject,
@@ -17,9 +15,7 @@ import {
   Req,
   Res,
   type Type,
-  UseFilters,
   UseGuards,
-  VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { CronJobs } from '../cron/cron.jobs.js';
 import { show } from '../errors/describe.js';
@@ -35,9 +31,9 @@ import {
   TokenVerifier,
 } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
+import { DashboardRoute } from './dashboard.route.js';
 import { cookieName, SESSION_MS, sessionFor } from './login.session.js';
 import { PAGE_FILES } from './page.files.js';
-import { RefusalFilter } from './refusal.filter.js';
 
 /** Express hands out Node's response, Fastify wraps it. */
 type Reply = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
@@ -47,15 +43,12 @@ type Reply = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
  * by itself, is open.
  */
 export function dashboardControllerAt(config: DashboardConfig): Type {
-  const { path, decorators, traces, calls } = config;
-  const { outer, looking, acting } = guardsOf(config);
+  const { traces, calls } = config;
+  const { looking, acting } = guardsOf(config);
   const page = readPage(traces !== undefined, calls);
   const modules = readModules();
 
-  @Controller({ path, version: VERSION_NEUTRAL })
-  @UseGuards(...outer)
-  @UseFilters(RefusalFilter)
-  @applyDecorators(...decorators)
+  @DashboardRoute(config, '', 'outer')
   class FoundationDashboardController {
     constructor(
       @Inject(DashboardFeed) private readonly feed: DashboardFeed,

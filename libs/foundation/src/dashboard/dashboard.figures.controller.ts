@@ -3,34 +3,16 @@
  * under the same guards.
  * Made by the module; underneath Nest's own HTTP layer.
  */
-import {
-  applyDecorators,
-  BadRequestException,
-  Controller,
-  Get,
-  Inject,
-  Query,
-  type Type,
-  UseFilters,
-  UseGuards,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { BadRequestException, Get, Inject, Query, type Type } from '@nestjs/common';
 import type { WorkHistory, WorkOfCluster } from '../metrics/cluster.figures.js';
 import { readSeriesName } from '../telemetry/figures.report.js';
-import { guardsOf } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
+import { DashboardRoute } from './dashboard.route.js';
 import { FiguresReader } from './figures.reader.js';
-import { RefusalFilter } from './refusal.filter.js';
 
 /** A controller below this path. */
 export function figuresControllerAt(config: DashboardConfig): Type {
-  const { path, decorators } = config;
-  const { outer, looking } = guardsOf(config);
-
-  @Controller({ path: `${path}/figures`, version: VERSION_NEUTRAL })
-  @UseGuards(...outer, ...looking)
-  @UseFilters(RefusalFilter)
-  @applyDecorators(...decorators)
+  @DashboardRoute(config, '/figures', 'looking')
   class FoundationFiguresController {
     constructor(@Inject(FiguresReader) private readonly figures: FiguresReader) {}
 

@@ -139,7 +139,10 @@ export class OperatorGuard implements CanActivate {
 }
 
 /** What a request has to pass: first whatever it asks for, then also to look, and then also to act. */
-export function guardsOf({ access }: DashboardConfig): Record<'outer' | 'looking' | 'acting', Type<CanActivate>[]> {
+export type Access = 'outer' | 'looking' | 'acting';
+
+/** The guards of each, besides the outer ones. */
+export function guardsOf({ access }: DashboardConfig): Record<Access, Type<CanActivate>[]> {
   if ('guard' in access) {
     const { guard, operators } = access;
     return { outer: [NoStoreInterceptor, guard], looking: [], acting: operators === undefined ? [] : [operators] };

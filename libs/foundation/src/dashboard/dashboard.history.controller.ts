@@ -2,28 +2,15 @@
  * The journal for the page, below the path of the dashboard and under the same guards.
  * Made by the module; underneath `Journal.read`.
  */
-import {
-  applyDecorators,
-  BadRequestException,
-  Controller,
-  Get,
-  HttpException,
-  Inject,
-  Query,
-  type Type,
-  UseFilters,
-  UseGuards,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { BadRequestException, Get, HttpException, Inject, Query, type Type } from '@nestjs/common';
 import { ArgumentError } from '../errors/config.errors.js';
 import { isA } from '../errors/describe.js';
 import { FoundationError } from '../errors/foundation.error.js';
 import { Journal, type JournalEntry, type JournalQuery } from '../journal/journal.js';
 import { wordsOf } from '../journal/journal.words.js';
 import { isObject } from '../wire/decode.js';
-import { guardsOf } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { RefusalFilter } from './refusal.filter.js';
+import { DashboardRoute } from './dashboard.route.js';
 
 /** An entry, and what it says in words. */
 export interface EntrySeen extends JournalEntry {
@@ -34,13 +21,7 @@ const TEXTS = ['process', 'node', 'kind', 'since', 'until', 'after'] as const;
 
 /** A controller below this path. */
 export function historyControllerAt(config: DashboardConfig): Type {
-  const { path, decorators } = config;
-  const { outer, looking } = guardsOf(config);
-
-  @Controller({ path: `${path}/history`, version: VERSION_NEUTRAL })
-  @UseGuards(...outer, ...looking)
-  @UseFilters(RefusalFilter)
-  @applyDecorators(...decorators)
+  @DashboardRoute(config, '/history', 'looking')
   class FoundationHistoryController {
     constructor(@Inject(Journal) private readonly journal: Journal) {}
 

@@ -3,42 +3,22 @@
  * same guards.
  * Made by the module; underneath Nest's own HTTP layer.
  */
-import {
-  applyDecorators,
-  BadRequestException,
-  Body,
-  Controller,
-  HttpCode,
-  Inject,
-  NotFoundException,
-  Post,
-  Req,
-  type Type,
-  UseFilters,
-  UseGuards,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { BadRequestException, Body, HttpCode, Inject, NotFoundException, Post, Req, type Type } from '@nestjs/common';
 import { describe, read, show } from '../errors/describe.js';
 import { type Inspection, written } from '../processes/inspection.js';
 import { ProcessInspector } from '../processes/process.inspector.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import { attempted, wordOf } from './dashboard.commands.js';
-import { type DashboardRequest, guardsOf } from './dashboard.guard.js';
+import type { DashboardRequest } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { RefusalFilter } from './refusal.filter.js';
+import { DashboardRoute } from './dashboard.route.js';
 
 /** Of a call from the page. */
 const MAX_ARGUMENTS = 20;
 
 /** A controller below this path. */
 export function processesControllerAt(config: DashboardConfig): Type {
-  const { path, decorators } = config;
-  const { outer, acting } = guardsOf(config);
-
-  @Controller({ path: `${path}/processes`, version: VERSION_NEUTRAL })
-  @UseGuards(...outer, ...acting)
-  @UseFilters(RefusalFilter)
-  @applyDecorators(...decorators)
+  @DashboardRoute(config, '/processes', 'acting')
   class FoundationProcessesController {
     constructor(
       @Inject(ProcessInspector) private readonly inspector: ProcessInspector,

@@ -2,35 +2,15 @@
  * The traces of the application for the page, below the path of the dashboard and under the same guards.
  * Made by the module where the option `traces` names who collects them; underneath Nest's own HTTP layer.
  */
-import {
-  applyDecorators,
-  BadRequestException,
-  Controller,
-  Get,
-  HttpException,
-  Inject,
-  NotFoundException,
-  Param,
-  type Type,
-  UseFilters,
-  UseGuards,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
-import { guardsOf } from './dashboard.guard.js';
+import { BadRequestException, Get, HttpException, Inject, NotFoundException, Param, type Type } from '@nestjs/common';
 import type { DashboardConfig } from './dashboard.options.js';
+import { DashboardRoute } from './dashboard.route.js';
 import { type DashboardTraceLine, readTraceId, type TraceSeen } from './dashboard.traces.js';
-import { RefusalFilter } from './refusal.filter.js';
 import { TraceReader } from './trace.reader.js';
 
 /** A controller below this path. */
 export function tracesControllerAt(config: DashboardConfig): Type {
-  const { path, decorators } = config;
-  const { outer, looking } = guardsOf(config);
-
-  @Controller({ path: `${path}/traces`, version: VERSION_NEUTRAL })
-  @UseGuards(...outer, ...looking)
-  @UseFilters(RefusalFilter)
-  @applyDecorators(...decorators)
+  @DashboardRoute(config, '/traces', 'looking')
   class FoundationTracesController {
     constructor(@Inject(TraceReader) private readonly traces: TraceReader) {}
 

@@ -5,7 +5,7 @@
  */
 import { Inject, Injectable } from '@nestjs/common';
 import { ClusterFigures, type WorkHistory, type WorkOfCluster } from '../metrics/cluster.figures.js';
-import type { SeriesName } from '../telemetry/figures.report.js';
+import { keyOf, type SeriesName } from '../telemetry/figures.report.js';
 
 /** How long an answer is kept, in milliseconds. */
 const FRESH_MS = 2000;
@@ -31,7 +31,7 @@ export class FiguresReader {
 
   /** The last hour of one series. */
   history(name: SeriesName): Promise<WorkHistory> {
-    return this.#fresh(JSON.stringify([name.kind, name.of, name.work]), () => this.figures.history(name));
+    return this.#fresh(keyOf(name), () => this.figures.history(name));
   }
 
   #fresh<T>(key: string, read: () => Promise<T>): Promise<T> {

@@ -10,10 +10,10 @@ import {
   type WritePacket,
 } from '@nestjs/microservices';
 import { type Channels, runtimeOf } from '../channels/channels.js';
+import { requireChannels } from '../channels/require.channels.js';
 import { read } from '../errors/describe.js';
 import { RequestError } from '../errors/message.errors.js';
 import { unattended } from '../foreign/gate.js';
-import { requireChannels } from './require.channels.js';
 
 /** Nest leaves the values of a `WritePacket` open. */
 interface Answer {

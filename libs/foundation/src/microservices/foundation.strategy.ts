@@ -15,9 +15,9 @@ import {
 import { finalize, isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
 import type { MessageMeta, Subscription } from '../channels/channel.js';
 import { type Channels, runtimeOf } from '../channels/channels.js';
+import { requireChannels } from '../channels/require.channels.js';
 import { asError, describe } from '../errors/describe.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
-import { requireChannels } from './require.channels.js';
 
 /** The answer to a caller for an error that may hold secrets. */
 const INTERNAL = 'Internal server error';

@@ -183,8 +183,7 @@ export class ServerLink {
     return this.#channel.gather(said(request, body, selection), { timeout });
   }
 
-  // -- what other servers say
-  // ------------------------------------------------------------------------------------------
+  // -- what other servers say -----------------------------------------------------------------------------------------
 
   async #subscribe(): Promise<Subscription | undefined> {
     const { onGap } = this.options;
@@ -230,8 +229,7 @@ export class ServerLink {
     asked.settle();
   }
 
-  // -- what went wrong
-  // -------------------------------------------------------------------------------------------------
+  // -- what went wrong ------------------------------------------------------------------------------------------------
 
   #failed(nsp: string, kind: Kind, error: unknown): void {
     const details = { nsp, what: kind, error: describe(error) };

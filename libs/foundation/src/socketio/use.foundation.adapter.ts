@@ -4,9 +4,10 @@
  */
 import type { Namespace, Server } from 'socket.io';
 import type { Gap } from '../channels/channel.js';
-import { Channels } from '../channels/channels.js';
+import type { Channels } from '../channels/channels.js';
+import { requireChannels } from '../channels/require.channels.js';
 import { ArgumentError } from '../errors/config.errors.js';
-import { isA, read, show } from '../errors/describe.js';
+import { read, show } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
 import { isName } from '../wire/names.js';
 import type { LocalSockets } from './link.answers.js';
@@ -56,10 +57,7 @@ const LONGEST_NAME = 100;
  * @throws ArgumentError for a name that another server of this node has, and for wrong options.
  */
 export function useFoundationAdapter(io: Server, channels: Channels, options: FoundationAdapterOptions = {}): void {
-  if (!isA(channels, Channels)) {
-    const expected = 'the Channels of the application, app.get(Channels)';
-    throw new ArgumentError('useFoundationAdapter', 'channels', show(channels), expected);
-  }
+  requireChannels('useFoundationAdapter', channels, 'app.get(Channels)');
   const name = read(options, 'name') ?? '';
   if (name !== '' && !(isName(name) && name.length <= LONGEST_NAME)) {
     throw new ArgumentError('useFoundationAdapter', 'name', show(name), `1 to ${LONGEST_NAME} characters in one line`);
@@ -68,7 +66,7 @@ export function useFoundationAdapter(io: Server, channels: Channels, options: Fo
   if (onGap !== undefined && typeof onGap !== 'function') {
     throw new ArgumentError('useFoundationAdapter', 'onGap', show(onGap), 'a function');
   }
-  const link = new ServerLink(channels, { name: name, onGap });
+  const link = new ServerLink(channels, { name, onGap });
   io.adapter(adapterOver(io.adapter() as unknown as AdapterType, link) as unknown as Parameters<Server['adapter']>[0]);
 }
 

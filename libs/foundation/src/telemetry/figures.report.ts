@@ -72,21 +72,15 @@ const counts: Reader<Sparse> = (value) => {
 };
 const counted = { failed: figure, sumMs: figure, durations: counts };
 
+const named = { kind: oneOf('call', 'handler', 'job'), of: text(MAX_SERIES_NAME), work: text(MAX_SERIES_NAME, 0) };
+
 /** A name that a caller gives. */
-export const readSeriesName: Reader<SeriesName> = record<SeriesName>({
-  ...{ kind: oneOf('call', 'handler', 'job'), of: text(MAX_SERIES_NAME), work: text(MAX_SERIES_NAME, 0) },
-});
+export const readSeriesName: Reader<SeriesName> = record<SeriesName>(named);
 
 /** What another node said. */
 export const readNodeFigures = record<NodeFigures>({
   spanMs: amount(Number.MAX_SAFE_INTEGER, 1),
-  series: list(
-    record<SeriesFigures>({
-      ...{ kind: oneOf('call', 'handler', 'job'), of: text(MAX_SERIES_NAME), work: text(MAX_SERIES_NAME, 0) },
-      ...counted,
-    }),
-    ALL_SERIES,
-  ),
+  series: list(record<SeriesFigures>({ ...named, ...counted }), ALL_SERIES),
 });
 
 /** What another node said of a series. */
@@ -95,13 +89,22 @@ export const readNodeHistory = record<NodeHistory>({
   slots: list(record<SlotFigures>({ ago: whole(MAX_SLOTS), ...counted }), MAX_SLOTS + 1),
 });
 
+/** The same text for the same series, whatever else is beside its name. */
+export function keyOf({ kind, of, work }: SeriesName): string {
+  return JSON.stringify([kind, of, work]);
+}
+
+/** What ran within so many milliseconds. */
+type Spanned = Counted & { spanMs: number };
+
 /** The series of all nodes, those that run most often first. */
 export function mergedFigures(reports: readonly NodeFigures[]): WorkSeen[] {
-  const groups = new Map<string, { name: SeriesName; parts: (Counted & { spanMs: number })[] }>();
+  const groups = new Map<string, { name: SeriesName; parts: Spanned[] }>();
   for (const { spanMs, series } of reports) {
     for (const { kind, of, work, ...rest } of series) {
-      const key = JSON.stringify([kind, of, work]);
-      const group = groups.get(key) ?? { name: { kind, of, work }, parts: [] };
+      const name = { kind, of, work };
+      const key = keyOf(name);
+      const group = groups.get(key) ?? { name, parts: [] };
       groups.set(key, group);
       group.parts.push({ spanMs, ...rest });
     }
@@ -113,7 +116,7 @@ export function mergedFigures(reports: readonly NodeFigures[]): WorkSeen[] {
 
 /** The last hour of a series on all nodes, a point for each slot, oldest first; none before the first that ran. */
 export function mergedHistory(reports: readonly NodeHistory[]): WorkPoint[] {
-  const bySlot = new Map<number, (Counted & { spanMs: number })[]>();
+  const bySlot = new Map<number, Spanned[]>();
   for (const { elapsedMs, slots } of reports) {
     for (const { ago, ...rest } of slots) {
       const spanMs = ago === 0 ? Math.max(1, elapsedMs) : SLOT_MS;
@@ -130,7 +133,7 @@ export function mergedHistory(reports: readonly NodeHistory[]): WorkPoint[] {
     }));
 }
 
-function rated(parts: readonly (Counted & { spanMs: number })[]): Rated {
+function rated(parts: readonly Spanned[]): Rated {
   let [perSecond, failedPerSecond] = [0, 0];
   for (const { spanMs, failed, durations: each } of parts) {
     perSecond += countOf(each) / (spanMs / 1000);

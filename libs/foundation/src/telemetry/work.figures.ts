@@ -4,7 +4,7 @@
  */
 import { plain } from '../errors/describe.js';
 import { added } from './duration.buckets.js';
-import type { NodeFigures, SeriesName, SlotFigures, WorkKind } from './figures.report.js';
+import { keyOf, type NodeFigures, type NodeHistory, type SeriesName, type WorkKind } from './figures.report.js';
 import { type Counted, MAX_SERIES, MAX_SERIES_NAME, SLOT_MS, WorkSeries } from './work.series.js';
 
 const OTHER = 'other';
@@ -24,10 +24,8 @@ export class WorkFigures {
   /** Where to record; keep it, since the look-up costs more than the recording. */
   series(kind: WorkKind, of: string, work = ''): WorkSeries {
     const name = { kind, of: plain(of, MAX_SERIES_NAME), work: plain(work, MAX_SERIES_NAME) };
-    const known = this.#series.get(keyOf(name));
-    if (known !== undefined) return known.series;
-    if (this.#series.size >= MAX_SERIES) return this.#add({ kind, of: OTHER, work: '' });
-    return this.#add(name);
+    const hasRoom = this.#series.size < MAX_SERIES || this.#series.has(keyOf(name));
+    return this.#at(hasRoom ? name : { kind, of: OTHER, work: '' });
   }
 
   /** The same for the handler of a channel; nothing for one that is left out. */
@@ -40,7 +38,7 @@ export class WorkFigures {
     this.series('job', name).record(tookMs, hasFailed, this.now());
   }
 
-  #add(name: SeriesName): WorkSeries {
+  #at(name: SeriesName): WorkSeries {
     const known = this.#series.get(keyOf(name));
     if (known !== undefined) return known.series;
     const series = new WorkSeries();
@@ -61,9 +59,9 @@ export class WorkFigures {
   }
 
   /** The slots of one series, oldest first; none for one that is not known here. */
-  history({ kind, of, work }: SeriesName): { elapsedMs: number; slots: SlotFigures[] } {
+  history(name: SeriesName): NodeHistory {
     const now = this.now();
-    const known = this.#series.get(keyOf({ kind, of, work }));
+    const known = this.#series.get(keyOf(name));
     return { elapsedMs: now % SLOT_MS, slots: known?.series.recent(Infinity, now) ?? [] };
   }
 
@@ -79,10 +77,6 @@ export class WorkFigures {
 export function slotsOf(minutes: unknown): number {
   const isRight = typeof minutes === 'number' && minutes >= 1 && minutes <= 60;
   return Math.round(((isRight ? minutes : 1) * 60_000) / SLOT_MS);
-}
-
-function keyOf({ kind, of, work }: SeriesName): string {
-  return JSON.stringify([kind, of, work]);
 }
 
 function sumOf(slots: readonly Counted[]): Counted {
