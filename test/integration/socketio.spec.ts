@@ -110,6 +110,22 @@ describe('Servers of socket.io in a cluster', () => {
     expect((error as { responses: unknown[] }).responses).toHaveLength(2);
   });
 
+  it('collect those of a server that is alone, and of this node where that is asked for', async () => {
+    const a = await side();
+    const one = await client(a);
+    one.socket.on('name?', (answer: (name: unknown) => void) => answer('one'));
+    expect(await a.io.timeout(10_000).emitWithAck('name?')).toEqual(['one']);
+    expect(await a.io.local.timeout(10_000).emitWithAck('name?')).toEqual(['one']);
+    const b = await side();
+    await formed(a.node, b.node);
+    await known(a, b);
+    const two = await client(b);
+    two.socket.on('name?', (answer: (name: unknown) => void) => answer('two'));
+    expect(await a.io.local.timeout(10_000).emitWithAck('name?')).toEqual(['one']);
+    expect(await b.io.local.timeout(10_000).emitWithAck('name?')).toEqual(['two']);
+    expect(await a.io.local.to(two.id).timeout(10_000).emitWithAck('name?')).toEqual([]);
+  });
+
   it('fetch the sockets of all nodes, in as many answers as it takes', async () => {
     const [a, b] = await pair();
     const [one, two, three] = [await client(a), await client(b), await client(b)];

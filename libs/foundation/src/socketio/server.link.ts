@@ -108,8 +108,10 @@ export class ServerLink {
    * for each of these nodes, when all have answered or left.
    */
   ask(nsp: string, packet: unknown, selection: Selection, count: (clients: number) => void, ack: Asked['ack']): void {
-    const id = ++this.#lastId;
     const nodes = this.serverCount - 1;
+    // socket.io counts the answers, and waits for ever for a number that it has passed.
+    if (nodes === 0) return;
+    const id = ++this.#lastId;
     const timeout = timeoutOf(selection, 1);
     const expected = new Map<string, number>();
     const acked = new Map<string, number>();

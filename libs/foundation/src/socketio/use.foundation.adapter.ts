@@ -113,6 +113,8 @@ function adapterOver(Base: AdapterType, link: ServerLink): AdapterType {
       ack: (...args: unknown[]) => void,
     ): void {
       if (!isLocal(to)) link.ask(this.#nsp.name, packet, to, count, ack);
+      // socket.io waits for a count of each server.
+      else for (let other = 1; other < link.serverCount; other++) count(0);
       super.broadcastWithAck(packet, to, count, ack);
     }
 
