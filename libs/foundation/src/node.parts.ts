@@ -174,8 +174,7 @@ export async function assembleNode(
     registry: services,
     processes: registry,
   });
-  // Of the Redis clock nothing is known before the first heartbeat.
-  const now = (): number => Math.round(view.state === 'joining' ? view.clock.wall() : view.clusterNow());
+  const now = (): number => Math.round(view.clusterNow());
   const { journal: store } = backend;
   const journalWriter =
     config.journal === false

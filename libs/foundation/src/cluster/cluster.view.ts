@@ -41,7 +41,7 @@ export class ClusterView {
   #made: { members: readonly Member[]; own: Member; changes: number; record: NodeRecord } | undefined;
   /** Setting → what was last logged of it. */
   readonly #differences = new Map<string, string>();
-  #clockOffset = 0;
+  #clockOffset: number;
   readonly #clock = new ClusterClock();
   /** How long Redis took to answer the last heartbeat, in milliseconds. */
   latency = 0;
@@ -56,6 +56,7 @@ export class ClusterView {
     private readonly now: () => number = clockOf(backend).monotonic,
   ) {
     this.clock = clockOf(backend);
+    this.#clockOffset = this.clock.wall() - now();
     this.record = new LocalRecord(node, config);
     const owner = {
       self: this.self,
@@ -118,7 +119,7 @@ export class ClusterView {
     return differencesOf(this.records());
   }
 
-  /** The Redis clock as of the last heartbeat, in milliseconds since 1970. */
+  /** The Redis clock as of the last heartbeat, in milliseconds since 1970; before the first, that of this machine. */
   clusterNow(): number {
     return this.now() + this.#clockOffset;
   }

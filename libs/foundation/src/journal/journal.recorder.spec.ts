@@ -71,6 +71,14 @@ describe('the recorder', () => {
     ]);
   });
 
+  it('writes no drain of a node that was never there, such as one whose start failed', () => {
+    const never = { ...view, own: { ...own, joinedAt: 0 } };
+    new JournalRecorder({ ...parts(), view: never as unknown as ClusterView }).attach();
+    added.length = 0;
+    telemetry.emit('drain.progress', { node: 'n1', left: 0, total: 0 });
+    expect(added).toHaveLength(1); // of the other recorder
+  });
+
   it('writes of cron jobs what went wrong', () => {
     const ids = { job: 'nightly', node: 'n1', epoch: 7, scheduled: 1 };
     const run = { ...ids, cause: 'tick', durationMs: 5 } as const;

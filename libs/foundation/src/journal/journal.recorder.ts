@@ -90,9 +90,7 @@ export class JournalRecorder {
       this.#on('cluster.name_taken', ({ node, bootId }) => ({ node, bootId })),
       // Every node finds it.
       this.#on('cluster.data_loss', ({ node, incarnation }) => ({ node, mark: `loss ${incarnation}` })),
-      this.#on('drain.progress', ({ node, left, total }) =>
-        left === total || left === 0 ? { node, reason: left === 0 ? 'drained' : 'begun', count: total } : undefined,
-      ),
+      this.#on('drain.progress', ({ node, left, total }) => this.#drained(node, left, total)),
       this.#on('cron.missed', ({ job, node, count }) => ({ process: `${JOB_PREFIX}${job}`, node, count })),
       this.#on('cron.skipped', ({ job, node }) => ({ process: `${JOB_PREFIX}${job}`, node, isEveryday: true })),
       this.#on('cron.interrupted', ({ job, node, ranOn, epoch }) => ({
@@ -104,6 +102,12 @@ export class JournalRecorder {
           : undefined,
       ),
     ];
+  }
+
+  /** The beginning and the end of it. A node whose start fails drains, too, and has never been there. */
+  #drained(node: string, left: number, total: number): Recorded | undefined {
+    if (this.parts.view.own.joinedAt === 0 || (left !== total && left !== 0)) return undefined;
+    return { node, reason: left === 0 ? 'drained' : 'begun', count: total };
   }
 
   /** Each node says so of itself; of one that was removed and is back, the others. */
