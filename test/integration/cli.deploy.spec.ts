@@ -72,7 +72,7 @@ describe('foundation rollout', () => {
       .find(({ self }) => self)!.state;
 
   /** What a service manager does: ends the node, and starts another process under the same name. */
-  function managing(nodes: Map<string, Booted>): { stop: () => Promise<void>; seen: string[] } {
+  function managing(nodes: Map<string, Booted>, keepsName = true): { stop: () => Promise<void>; seen: string[] } {
     const seen: string[] = [];
     let isOver = false;
     const done = (async () => {
@@ -83,7 +83,7 @@ describe('foundation rollout', () => {
           rmSync(asked);
           seen.push(name, stateOf(node));
           await node.app.close();
-          nodes.set(name, await start(name));
+          nodes.set(name, await start(keepsName ? name : `${name}-2`));
         }
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -91,14 +91,17 @@ describe('foundation rollout', () => {
     return { seen, stop: () => ((isOver = true), done) };
   }
 
-  it('drains, restarts and awaits one node after the other', async () => {
+  it.each([
+    ['under its name', true],
+    ['under another one, as without nodeName', false],
+  ])('drains, restarts and awaits one node after the other, each %s', async (_how, keepsName) => {
     const nodes = new Map([
       ['a', await start('a')],
       ['b', await start('b')],
     ]);
     await formed(...nodes.values());
     const before = [...nodes.values()].map(({ app }) => app.get(Membership).self.bootId);
-    const { seen, stop } = managing(nodes);
+    const { seen, stop } = managing(nodes, keepsName);
     const script = "require('node:fs').writeFileSync(process.argv[1], '')";
     const ran = await foundation(['rollout', '--json', '--', 'node', '-e', script, join(folder, '{node}')]);
     await stop();
@@ -121,9 +124,16 @@ describe('foundation rollout', () => {
   });
 
   it('stops where a node does not come back in time', async () => {
-    await formed(await start('a'), await start('b'));
+    const [a, b] = [await start('a'), await start('b')];
+    await formed(a, b);
     const ran = await foundation(['rollout', 'b', '--for', '1s', '--', 'node', '-e', '']);
     expect([ran.code, ran.out]).toEqual([1, expect.stringMatching(/Stopped after .*b is not back/)]);
+    await eventually(() => stateOf(b) === 'up', { what: 'The node that nothing has restarted, at work again' });
     expect((await foundation(['rollout', 'nobody', '--', 'node'])).err).toContain('"nobody"');
+  });
+
+  it('is not done where there is no node, such as under a wrong name', async () => {
+    const ran = await foundation(['rollout', '--', 'node', '-e', '']);
+    expect([ran.code, ran.out]).toEqual([1, expect.stringContaining('--app')]);
   });
 });

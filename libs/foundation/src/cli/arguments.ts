@@ -91,6 +91,14 @@ const OPTIONS = {
   version: { type: 'boolean', short: 'v' },
 } as const;
 
+/** Options of some commands; with another one, they would be left out in silence. */
+const TAKEN_BY: Readonly<Partial<Record<keyof typeof OPTIONS, readonly CommandName[]>>> = {
+  ...{ interval: ['top'], once: ['top'] },
+  ...{ since: ['history'], until: ['history'], kind: ['history'], node: ['history'], limit: ['history'] },
+  ...{ ready: ['wait', 'rollout'], for: ['wait', 'rollout'] },
+  reason: ['drain', 'undrain', 'move', 'restart', 'rollout', 'cron', 'forget'],
+};
+
 /**
  * Reads the words.
  *
@@ -129,6 +137,12 @@ export function readCommand(argv: readonly string[]): Invocation {
     const ways = [takes, ...(or === undefined ? [] : [or])].map((words) => [name, ...words].join(' '));
     const isBare = takes.length === 0 && or === undefined;
     throw new UsageError(isBare ? `${name} takes no arguments.` : `Write: ${ways.join(', or: ')}`);
+  }
+  for (const option of Object.keys(values) as (keyof typeof OPTIONS)[]) {
+    const takers = TAKEN_BY[option];
+    if (takers !== undefined && !takers.includes(command)) {
+      throw new UsageError(`${name} takes no --${option}; it is of ${takers.join(', ')}.`);
+    }
   }
   if (command === 'rollout' && words.length === 0) {
     throw new UsageError('Write the command that restarts a node: rollout -- ssh {host} systemctl restart shop');

@@ -31,6 +31,12 @@ interface Step {
 export const rollout: Command = async (config, { args, json, words, ready, isReadyGiven, forMs }, terminal) => {
   return whileObserving(config, async (observer) => {
     const { nodes } = await snapshotOf(config.appName, observer);
+    if (nodes.length === 0) {
+      // Done with nothing, as a name that is misspelt would be.
+      const error = `No node of "${config.appName}" is there. Is --app, or FOUNDATION_APP_NAME, right?`;
+      tell(terminal, json, { ok: false, replaced: [], error }, error);
+      return 1;
+    }
     const asked = args.length === 0 ? nodes : args.map((name) => nodeIn(nodes, name));
     const step = {
       ...{
@@ -63,22 +69,29 @@ export const rollout: Command = async (config, { args, json, words, ready, isRea
 async function replace(node: NodeSeen, step: Step): Promise<string | undefined> {
   const { observer, forMs, say } = step;
   const words = wordsFor(node, step.command);
+  const before = new Set(observer.membership.members().map(({ bootId }) => bootId));
   try {
     say(`${node.name}: draining`);
     await observer.processes.drain({ node: node.name, timeout: forMs });
     say(`${node.name}: ${words.join(' ')}`);
     await carriedOut(words, step);
     const more = ({ nodes }: Snapshot): string[] =>
-      nodes.some(({ name, bootId, state }) => name === node.name && bootId !== node.bootId && state === 'up')
-        ? []
-        : [`${node.name} is not back`];
+      isReplaced(node, nodes, before) ? [] : [`${node.name} is not back`];
     const changed = (missing: readonly string[]): void => say(`${node.name}: ${missing.join('; ')}`);
     const { missing, waitedMs } = await awaitCluster(step.app, observer, { ...step, more, changed }, machineClock);
-    return missing.length === 0 ? undefined : `Stopped after ${duration(waitedMs)}: ${missing.join('; ')}.`;
+    if (missing.length === 0) return undefined;
+    await takeBack(node, observer);
+    return `Stopped after ${duration(waitedMs)}: ${missing.join('; ')}.`;
   } catch (error) {
     await takeBack(node, observer);
     return `Stopped at ${node.name}: ${complaint(error)}`;
   }
+}
+
+/** By one of its name, or by a new one: without `nodeName` the name of a node ends with its process. */
+function isReplaced(node: NodeSeen, nodes: readonly NodeSeen[], before: ReadonlySet<string>): boolean {
+  const isGone = nodes.every(({ bootId }) => bootId !== node.bootId);
+  return isGone && nodes.some(({ bootId, state }) => !before.has(bootId) && state === 'up');
 }
 
 /** Lets the same process take work again, where it is still there. */
