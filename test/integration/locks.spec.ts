@@ -3,10 +3,11 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { ArgumentError, type FoundationOptions } from 'nestjs-foundation';
 import { FoundationLockStore } from 'nestjs-foundation/locks';
+import { TcpProxy } from 'nestjs-foundation/testing';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, onOwnRedis } from './fixture.js';
+import { boot, closeLater, onOwnRedis } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;
@@ -121,11 +122,20 @@ describe.each([
       await expect(store.acquire(key as string, 'a', LONG)).rejects.toThrow(ArgumentError);
       await expect(store.release('k', key as string)).rejects.toThrow(ArgumentError);
     }
-    for (const ttl of [0, -1, 1.5, NaN, Infinity, '5', 2 ** 53, 1e15]) {
+    for (const ttl of [0, -1, 1.5, NaN, Infinity, '5', 2 ** 53, 1e15, undefined, null]) {
+      await expect(store.acquire('k', 'a', ttl as number)).rejects.toThrow(ArgumentError);
       await expect(store.renew('k', 'a', ttl as number)).rejects.toThrow(ArgumentError);
     }
   });
 });
+
+/** With a way to Redis that can be slow. */
+async function behindProxy(): Promise<{ proxy: TcpProxy; store: FoundationLockStore }> {
+  const proxy = await TcpProxy.open(server.port);
+  closeLater(() => proxy.close());
+  const { app } = await boot(server.urlAt(proxy.port), appName, [FoundationLockStore]);
+  return { proxy, store: app.get(FoundationLockStore) };
+}
 
 describe('Locks in Redis', () => {
   it('are those of all nodes, and their tokens rise also when Redis has lost its data', async () => {
@@ -141,5 +151,26 @@ describe('Locks in Redis', () => {
     // They all have a life: a lock its own, the token a week.
     expect(Number(await server.cli('PTTL', keys.lock('k')))).toBeGreaterThan(LONG / 2);
     expect(Number(await server.cli('PTTL', keys.lockTokens))).toBeGreaterThan(LONG);
+  });
+
+  it('are not said to be held by who learns of it only after their time, however late Redis answers', async () => {
+    const { proxy, store } = await behindProxy();
+    proxy.mode = 150; // each way
+    expect(await store.acquire('k', 'a', 100)).toEqual({ acquired: false });
+    expect(await store.acquire('k', 'a', LONG)).toMatchObject({ acquired: true });
+    expect(await store.renew('k', 'a', 100)).toBe(false);
+    // Late once, and in time then.
+    proxy.mode = 'blackhole';
+    const began = performance.now();
+    const late = store.acquire('l', 'a', 800);
+    await eventually(() => performance.now() - began > 800, { what: 'The time of a lock' });
+    proxy.mode = 'ok';
+    expect(await late).toMatchObject({ acquired: true });
+  });
+
+  it('name the Redis that cannot be reached', async () => {
+    const { proxy, store } = await behindProxy();
+    proxy.mode = 'cut';
+    await expect(store.acquire('k', 'a', LONG)).rejects.toThrow(`Redis at 127.0.0.1:${proxy.port} cannot`);
   });
 });

@@ -20,6 +20,8 @@ export type LockAcquireResult = { acquired: true; fencingToken: number } | { acq
 const LONGEST_KEY = 500;
 /** 100 years; Redis takes no more than about that from now. */
 const MAX_TTL_MS = 3_155_760_000_000;
+/** Of a renewal whose answers come too late. */
+const ATTEMPTS = 3;
 
 /**
  * Injectable. Locks of all nodes of the application, in its Redis; without a cluster, in this process.
@@ -52,26 +54,33 @@ export class FoundationLockStore {
   }
 
   /**
-   * Takes the key for `ttl` milliseconds, unless somebody has it, the same owner included.
+   * Takes the key for `ttl` milliseconds, unless somebody has it, the same owner included. Where the answer comes after
+   * that time, because Redis was slow or this process stood still, it is taken only if a renewal says so.
    *
    * @throws ArgumentError for a key or an owner that is no text of 1 to 500 characters, or a ttl that is no whole
    * number from 1; `RedisUnavailableError`: whether it was taken is then unknown, and a lock that nobody has goes
    * with its time.
    */
   async acquire(key: string, owner: string, ttl: number): Promise<LockAcquireResult> {
-    check('acquire', { key, owner, ttl });
-    const fencingToken = await this.#locks.acquire(key, owner, ttl);
-    return fencingToken === undefined ? { acquired: false } : { acquired: true, fencingToken };
+    check('acquire', { key, owner }, ttl);
+    const { value: fencingToken, isLate } = await timed(ttl, () => this.#locks.acquire(key, owner, ttl));
+    if (fencingToken === undefined || (isLate && !(await this.renew(key, owner, ttl)))) return { acquired: false };
+    return { acquired: true, fencingToken };
   }
 
   /**
-   * Gives the lock `ttl` milliseconds from now. False when the owner does not have it any longer.
+   * Gives the lock `ttl` milliseconds from now. False when the owner does not have it any longer, or when Redis answers
+   * more slowly than the lock lasts.
    *
    * @throws as {@link acquire}.
    */
   async renew(key: string, owner: string, ttl: number): Promise<boolean> {
-    check('renew', { key, owner, ttl });
-    return this.#locks.renew(key, owner, ttl);
+    check('renew', { key, owner }, ttl);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { value: isOwner, isLate } = await timed(ttl, () => this.#locks.renew(key, owner, ttl));
+      if (!isOwner || !isLate) return isOwner;
+    }
+    return false;
   }
 
   /**
@@ -85,13 +94,19 @@ export class FoundationLockStore {
   }
 }
 
-function check(call: string, { ttl, ...texts }: { key: string; owner: string; ttl?: number }): void {
+/** True of `isLate` when the time of the lock may be over by the time this is known. */
+async function timed<T>(ttl: number, ask: () => Promise<T>): Promise<{ value: T; isLate: boolean }> {
+  const began = machineClock.monotonic();
+  const value = await ask();
+  return { value, isLate: machineClock.monotonic() - began >= ttl };
+}
+
+function check(call: string, texts: { key: string; owner: string }, ttl?: number): void {
   for (const [name, value] of Object.entries(texts) as [string, unknown][]) {
     // What is not well-formed would become another key on its way.
     if (typeof value === 'string' && value !== '' && value.length <= LONGEST_KEY && !/\p{Cs}/u.test(value)) continue;
     throw new ArgumentError(call, name, show(value), `a text of 1 to ${LONGEST_KEY} characters`);
   }
-  if (ttl !== undefined && !(Number.isSafeInteger(ttl) && ttl >= 1 && ttl <= MAX_TTL_MS)) {
-    throw new ArgumentError(call, 'ttl', show(ttl), 'a whole number of milliseconds from 1');
-  }
+  if (call === 'release' || (Number.isSafeInteger(ttl) && ttl! >= 1 && ttl! <= MAX_TTL_MS)) return;
+  throw new ArgumentError(call, 'ttl', show(ttl), 'a whole number of milliseconds from 1');
 }

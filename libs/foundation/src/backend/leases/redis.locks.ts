@@ -8,6 +8,7 @@ import { redisError } from '../../errors/refusal.js';
 import { LIVES } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import { Script, toNumber } from '../redis/lua.script.js';
+import { endpointName } from '../redis/redis.endpoint.js';
 import { MINT_EPOCH } from './epoch.scripts.js';
 import type { Locks } from './locks.js';
 
@@ -63,7 +64,7 @@ export class RedisLocks implements Locks {
     try {
       return await script.run(this.client, keys, args);
     } catch (error) {
-      throw redisError('Redis', what, error);
+      throw redisError(endpointName(this.client), what, error);
     }
   }
 }
