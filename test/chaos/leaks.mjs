@@ -40,6 +40,8 @@ const NOISE_BYTES = 6 * 1024 * 1024;
 
 /** As `removeOnFail` says. */
 const MOST_FAILED_JOBS = 110;
+/** What ended more than ten minutes ago is marked as removed for an hour; see docs/reference/redis-keys.md. */
+const MARKS = /:processes:marks$/;
 const ENDED = new Set(['stopped', 'completed', 'failed', 'lost']);
 
 Logger.overrideLogger(false);
@@ -152,7 +154,7 @@ function differences(before, after, count) {
   const countOf = (keys, key) => keys.filter((each) => each === key).length;
   // BullMQ keeps the last jobs that failed, as those do whose connection is cut, in keys of their own.
   const mostOf = (key) => countOf(before.keys, key) + (key.includes(':supervision:') ? MOST_FAILED_JOBS : 0);
-  const newKeys = [...new Set(after.keys)].filter((key) => countOf(after.keys, key) > mostOf(key));
+  const newKeys = [...new Set(after.keys)].filter((key) => !MARKS.test(key) && countOf(after.keys, key) > mostOf(key));
   const grown = ['clients', 'sockets', 'listeners', 'members', 'processes'].filter((key) => after[key] > before[key]);
   // A timer of a heartbeat or a poll is there or is just being set.
   if (after.timers > before.timers + 2) grown.push('timers');
