@@ -5,14 +5,17 @@ import type { AddressInfo, Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
 import {
+  type CallHandler,
   type CanActivate,
   type ExecutionContext,
   type INestApplication,
   Injectable,
   Logger,
   type LoggerService,
-  type Type,
+  type NestInterceptor,
+  type Provider,
 } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import {
   Callable,
@@ -32,6 +35,7 @@ import {
   FoundationDashboardModule,
   type FoundationDashboardOptions,
 } from 'nestjs-foundation/dashboard';
+import { map } from 'rxjs';
 import type { Overview } from '../../libs/foundation/src/dashboard/dashboard.overview.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
@@ -79,6 +83,14 @@ class Introduction implements CanActivate {
   }
 }
 
+/** Puts something around every answer, as many applications do. */
+@Injectable()
+class Wrapping implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return next.handle().pipe(map((data: unknown) => ({ data })));
+  }
+}
+
 let server: RedisServer;
 let appName: string;
 onOwnRedis((ground) => ({ server, appName } = ground));
@@ -92,7 +104,7 @@ interface Node {
 async function node(
   options: FoundationDashboardOptions = { token: TOKEN },
   labels = {},
-  providers: Type[] = [Feed],
+  providers: Provider[] = [Feed],
 ): Promise<Node> {
   const name = freshName('node');
   const foundation = FoundationModule.forRoot({
@@ -506,6 +518,27 @@ describe('the dashboard', () => {
     // Without its header another site may have sent it; a look runs code of the application.
     const bare = { authorization: BEARER.authorization, 'content-type': 'application/json' };
     expect((await ask(other, 'POST', '/foundation/processes/inspect', bare, { process: 'feed' })).status).toBe(403);
+  });
+
+  it('answers as it is, whatever interceptors the application has', async () => {
+    const wrapping = { provide: APP_INTERCEPTOR, useClass: Wrapping };
+    const one = await node({ token: TOKEN, traces: Collected }, {}, [Feed, Collected, wrapping]);
+    await eventually(() => one.app.get(ProcessManager).lookupSingleton(Feed));
+    const fields = async (method: string, path: string, body?: object): Promise<[number | undefined, string[]]> => {
+      const answer = await ask(one, method, `/foundation/${path}`, BEARER, body);
+      return [answer.status, Object.keys(JSON.parse(answer.body) as object)];
+    };
+    const process = 'feed';
+    expect(await fields('GET', 'session')).toEqual([200, ['role']]);
+    expect(await fields('GET', 'figures')).toEqual([200, ['work', 'leftOut', 'silent']]);
+    expect(await fields('GET', 'figures/history?kind=call&of=Feed&work=add')).toEqual([200, ['points', 'silent']]);
+    expect(await fields('GET', 'history')).toEqual([200, ['entries']]);
+    expect(await fields('GET', 'traces')).toEqual([200, ['traces']]);
+    expect(await fields('GET', `traces/${TRACE}`)).toEqual([200, expect.arrayContaining(['spans'])]);
+    expect(await fields('POST', 'processes/inspect', { process })).toEqual([200, ['node', 'methods', 'state']]);
+    expect(await fields('POST', 'processes/call', { process, method: 'add', args: [1] })).toEqual([200, ['result']]);
+    expect(await fields('POST', 'restart', { process })).toEqual([200, ['ok']]);
+    expect(await fields('POST', 'restart', {})).toEqual([400, expect.arrayContaining(['message'])]);
   });
 
   it('has no way to call where the application says so', async () => {

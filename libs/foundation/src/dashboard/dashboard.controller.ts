@@ -31,7 +31,7 @@ import {
   TokenVerifier,
 } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { DashboardRoute } from './dashboard.route.js';
+import { AnswersAsIs, DashboardRoute } from './dashboard.route.js';
 import { cookieName, SESSION_MS, sessionFor } from './login.session.js';
 import { PAGE_FILES } from './page.files.js';
 
@@ -85,6 +85,7 @@ export function dashboardControllerAt(config: DashboardConfig): Type {
     /** What who asks may do; the guard has answered whether. */
     @Get('session')
     @UseGuards(...looking)
+    @AnswersAsIs()
     session(@Req() { role = 'operator' }: DashboardRequest): { role: DashboardRole } {
       return { role };
     }
@@ -134,7 +135,7 @@ export function dashboardControllerAt(config: DashboardConfig): Type {
 
     @Post('drain')
     @UseGuards(...acting)
-    @HttpCode(200)
+    @AnswersAsIs()
     drain(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
       const node = wordOf(body, 'node', request);
       return carryOut(request, `drain ${show(node)}`, () => this.processes.drain({ node }));
@@ -142,7 +143,7 @@ export function dashboardControllerAt(config: DashboardConfig): Type {
 
     @Post('undrain')
     @UseGuards(...acting)
-    @HttpCode(200)
+    @AnswersAsIs()
     undrain(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
       const node = wordOf(body, 'node', request);
       return carryOut(request, `undrain ${show(node)}`, () => this.processes.undrain({ node }));
@@ -150,7 +151,7 @@ export function dashboardControllerAt(config: DashboardConfig): Type {
 
     @Post('move')
     @UseGuards(...acting)
-    @HttpCode(200)
+    @AnswersAsIs()
     move(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
       const [process, node] = [wordOf(body, 'process', request), wordOf(body, 'node', request)];
       return carryOut(request, `move ${show(process)} to ${show(node)}`, () => this.processes.move(process, node));
@@ -158,7 +159,7 @@ export function dashboardControllerAt(config: DashboardConfig): Type {
 
     @Post('restart')
     @UseGuards(...acting)
-    @HttpCode(200)
+    @AnswersAsIs()
     restart(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
       const process = wordOf(body, 'process', request);
       return carryOut(request, `restart ${show(process)}`, () => this.processes.restart(process));
@@ -166,7 +167,7 @@ export function dashboardControllerAt(config: DashboardConfig): Type {
 
     @Post('run')
     @UseGuards(...acting)
-    @HttpCode(200)
+    @AnswersAsIs()
     run(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ ok: true }> {
       const job = wordOf(body, 'job', request);
       return carryOut(request, `run ${show(job)}`, () => this.cronJobs.runNow(job));

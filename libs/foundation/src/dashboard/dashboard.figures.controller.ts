@@ -7,7 +7,7 @@ import { BadRequestException, Get, Inject, Query, type Type } from '@nestjs/comm
 import type { WorkHistory, WorkOfCluster } from '../metrics/cluster.figures.js';
 import { readSeriesName } from '../telemetry/figures.report.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { DashboardRoute } from './dashboard.route.js';
+import { AnswersAsIs, DashboardRoute } from './dashboard.route.js';
 import { FiguresReader } from './figures.reader.js';
 
 /** A controller below this path. */
@@ -17,11 +17,13 @@ export function figuresControllerAt(config: DashboardConfig): Type {
     constructor(@Inject(FiguresReader) private readonly figures: FiguresReader) {}
 
     @Get()
+    @AnswersAsIs()
     work(): Promise<WorkOfCluster> {
       return this.figures.work();
     }
 
     @Get('history')
+    @AnswersAsIs()
     history(@Query() query: unknown): Promise<WorkHistory> {
       const name = readSeriesName(query);
       if (name === undefined) throw new BadRequestException('Send kind, of and work, as the list of figures has them.');

@@ -10,7 +10,7 @@ import { Journal, type JournalEntry, type JournalQuery } from '../journal/journa
 import { wordsOf } from '../journal/journal.words.js';
 import { isObject } from '../wire/decode.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { DashboardRoute } from './dashboard.route.js';
+import { AnswersAsIs, DashboardRoute } from './dashboard.route.js';
 
 /** An entry, and what it says in words. */
 export interface EntrySeen extends JournalEntry {
@@ -26,6 +26,7 @@ export function historyControllerAt(config: DashboardConfig): Type {
     constructor(@Inject(Journal) private readonly journal: Journal) {}
 
     @Get()
+    @AnswersAsIs()
     async list(@Query() query: unknown): Promise<{ entries: EntrySeen[] }> {
       try {
         const entries = await this.journal.read(queryOf(query));

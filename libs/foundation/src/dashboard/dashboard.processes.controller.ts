@@ -3,7 +3,7 @@
  * same guards.
  * Made by the module; underneath Nest's own HTTP layer.
  */
-import { BadRequestException, Body, HttpCode, Inject, NotFoundException, Post, Req, type Type } from '@nestjs/common';
+import { BadRequestException, Body, Inject, NotFoundException, Post, Req, type Type } from '@nestjs/common';
 import { describe, read, show } from '../errors/describe.js';
 import { type Inspection, written } from '../processes/inspection.js';
 import { ProcessInspector } from '../processes/process.inspector.js';
@@ -11,7 +11,7 @@ import { ProcessManager } from '../processes/process.manager.js';
 import { attempted, wordOf } from './dashboard.commands.js';
 import type { DashboardRequest } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { DashboardRoute } from './dashboard.route.js';
+import { AnswersAsIs, DashboardRoute } from './dashboard.route.js';
 
 /** Of a call from the page. */
 const MAX_ARGUMENTS = 20;
@@ -27,7 +27,7 @@ export function processesControllerAt(config: DashboardConfig): Type {
 
     /** A POST, since it runs code of the application. */
     @Post('inspect')
-    @HttpCode(200)
+    @AnswersAsIs()
     async inspect(@Body() body: unknown, @Req() request: DashboardRequest): Promise<Inspection & { node: string }> {
       const process = wordOf(body, 'process', request);
       const seen = await attempted(request, `inspect ${show(process)}`, () => this.inspector.inspect(process));
@@ -37,7 +37,7 @@ export function processesControllerAt(config: DashboardConfig): Type {
 
     /** What the method returns comes back as JSON in a text. */
     @Post('call')
-    @HttpCode(200)
+    @AnswersAsIs()
     async call(@Body() body: unknown, @Req() request: DashboardRequest): Promise<{ result: string }> {
       const [process, method] = [wordOf(body, 'process', request), wordOf(body, 'method', request)];
       const args = read(body, 'args') ?? [];

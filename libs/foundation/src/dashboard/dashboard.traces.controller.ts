@@ -4,7 +4,7 @@
  */
 import { BadRequestException, Get, HttpException, Inject, NotFoundException, Param, type Type } from '@nestjs/common';
 import type { DashboardConfig } from './dashboard.options.js';
-import { DashboardRoute } from './dashboard.route.js';
+import { AnswersAsIs, DashboardRoute } from './dashboard.route.js';
 import { type DashboardTraceLine, readTraceId, type TraceSeen } from './dashboard.traces.js';
 import { TraceReader } from './trace.reader.js';
 
@@ -15,11 +15,13 @@ export function tracesControllerAt(config: DashboardConfig): Type {
     constructor(@Inject(TraceReader) private readonly traces: TraceReader) {}
 
     @Get()
+    @AnswersAsIs()
     async list(): Promise<{ traces: DashboardTraceLine[] }> {
       return { traces: answered(await this.traces.list()) };
     }
 
     @Get(':id')
+    @AnswersAsIs()
     async get(@Param('id') given: string): Promise<TraceSeen> {
       const id = readTraceId(given);
       if (id === undefined) throw new BadRequestException('Not a trace id: 32 hexadecimal digits in lower case.');
