@@ -114,6 +114,20 @@ describe.each<[string, () => Promise<Ticks>]>([
     await ticks.restore([{ ...kept, record: '{"rev":9}', claimed: tick + 1000 }]);
     expect(await ticks.recall(['job'])).toEqual([{ ...kept, epoch: epoch + 1 }]);
   });
+
+  it('is put back over what is earlier by its writer, whoever has begun since', async () => {
+    const ticks = await make();
+    const by = (writer: number, rev: number): string => `{"rev":${rev},"by":${writer}}`;
+    await ticks.write('job', epoch, by(epoch, 5));
+    await ticks.open('job', epoch + 1);
+    // The next owner found the fifth, where the sixth was written.
+    await ticks.restore([{ ...kept, epoch: epoch + 1, record: by(epoch, 6) }]);
+    expect(await ticks.recall(['job'])).toEqual([{ ...kept, epoch: epoch + 1, record: by(epoch, 6) }]);
+    // It may have fewer revisions than the one before.
+    await ticks.restore([{ ...kept, epoch: epoch + 1, record: by(epoch + 1, 2) }]);
+    await ticks.restore([{ ...kept, epoch: epoch + 2, record: by(epoch, 9) }]);
+    expect(await ticks.recall(['job'])).toEqual([{ ...kept, epoch: epoch + 2, record: by(epoch + 1, 2) }]);
+  });
 });
 
 describe.each<[string, () => Promise<Ticks>]>([
@@ -146,6 +160,21 @@ describe('what a job remembers on some servers only', () => {
     const opened = (await ticks.open('job', 6))!;
     expect([opened.record, opened.revision]).toEqual(['{"rev":1}', 7]);
   });
+
+  it('counts by who wrote it, not by who has begun there since', async () => {
+    const ticks = await onQuorum();
+    const [tick, before, last] = [1_700_000_000_000, '{"rev":2,"by":3,"waiting":9}', '{"rev":3,"by":3}'];
+    await ticks.open('job', 3);
+    await ticks.write('job', 3, before, { at: tick, id: 'a' });
+    await ticks.write('job', 3, last);
+    // As if the last write had not reached this server, and the first try of the next owner to begin this one alone.
+    await server.cli('HSET', keys.cron('job'), 'record', before, 'epoch', '4');
+    expect(await ticks.recall(['job'])).toEqual([{ job: 'job', epoch: 4, claimed: tick, record: last }]);
+    expect(await ticks.open('job', 4)).toEqual({ claimed: tick, record: last });
+    // A claim that this server alone has heard of brings no earlier record with it.
+    await server.cli('HSET', keys.cron('job'), 'claimed', String(tick + 1000));
+    expect(await ticks.open('job', 5)).toEqual({ claimed: tick + 1000, record: last });
+  });
 });
 
 describe('what a job remembers', () => {
@@ -154,7 +183,13 @@ describe('what a job remembers', () => {
   it('never keeps the owners to come from it, though the clock of Redis was set back', async () => {
     const ticks = (await backendOn(server, appName)).backend.ticks;
     await ticks.restore([{ job: 'job', epoch: (tick + 3_600_000) * 1000, claimed: tick, record: '{"rev":2}' }]);
-    expect(await ticks.open('job', (Date.now() + 1000) * 1000)).toEqual({ claimed: tick, record: '{"rev":2}' });
+    const epoch = (await ticks.recall(['job']))[0]!.epoch + 1;
+    await eventually(() => Date.now() * 1000 > epoch);
+    expect(await ticks.open('job', epoch)).toEqual({ claimed: tick, record: '{"rev":2}' });
+    // Nor is it put in the place of what they write.
+    expect(await ticks.write('job', epoch, '{"rev":3}', { at: tick + 1000, id: 'b' })).toBe('done');
+    await ticks.restore([{ job: 'job', epoch: (tick + 3_600_000) * 1000, claimed: tick, record: '{"rev":2}' }]);
+    expect(await ticks.recall(['job'])).toEqual([{ job: 'job', epoch, claimed: tick + 1000, record: '{"rev":3}' }]);
   });
 
   it.each<[string, string | undefined]>([

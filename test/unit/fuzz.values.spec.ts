@@ -354,7 +354,7 @@ describe('arbitrary values', () => {
             if (read === undefined) continue;
             const times = [read.since, read.waiting, read.run?.started, read.run?.scheduled, read.last?.scheduled];
             for (const time of times) expect(time ?? 0).toBeLessThanOrEqual(AT + 86_400_000);
-            expect(revisionOf(writeRecord({ ...read, rev: read.rev + 1 }))).toBe(
+            expect(revisionOf(writeRecord({ ...read, rev: read.rev + 1 }, 5))).toBe(
               read.rev < HIGHEST_REVISION ? read.rev + 1 : 0,
             );
           }

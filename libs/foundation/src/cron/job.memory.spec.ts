@@ -149,6 +149,27 @@ describe('JobMemory', () => {
     expect(await shared.open('close', EPOCH + 1)).toEqual(KEPT);
   });
 
+  it('knows the later of two records by who wrote it, not by who has begun since', async () => {
+    const [owner, next, other] = [node('close'), node('close'), node('close')];
+    const by = (rev: number): string => `{"rev":${rev},"by":${EPOCH}}`;
+    await owner.open('close', EPOCH);
+    await owner.write('close', EPOCH, by(1), { at: NOW - 5000, id: 'x' });
+    // The next owner begins with what is there, and has not heard of what comes after it.
+    const heard = [...shared.listeners];
+    shared.listeners.splice(1, 1);
+    await owner.write('close', EPOCH, by(2));
+    shared.listeners.splice(0, Infinity, ...heard);
+    shared.lose();
+    await shared.write('close', EPOCH, by(1), { at: NOW - 5000, id: 'x' });
+    expect(await next.open('close', EPOCH + 1)).toEqual({ claimed: NOW - 5000, record: by(1) });
+    await other.look();
+    shared.lose();
+    await other.look();
+    expect(await shared.recall(['close'])).toEqual([
+      { job: 'close', epoch: EPOCH + 1, claimed: NOW - 5000, record: by(2) },
+    ]);
+  });
+
   it('remembers its own jobs only, and no time that no clock said', async () => {
     const memory = node('close');
     const DAY = 86_400_000;

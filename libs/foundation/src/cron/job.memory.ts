@@ -96,6 +96,7 @@ export class JobMemory implements OwnedTicks {
     if (!this.#jobs.has(kept.job) || kept.epoch > latest * 1000 || kept.claimed > latest) return;
     const known = this.#known.get(kept.job);
     const later = isLater(kept, known) ? kept : known!;
-    this.#known.set(kept.job, { ...later, claimed: Math.max(kept.claimed, known?.claimed ?? 0) });
+    const claimed = Math.max(kept.claimed, known?.claimed ?? 0);
+    this.#known.set(kept.job, { ...later, claimed, epoch: Math.max(kept.epoch, known?.epoch ?? 0) });
   }
 }

@@ -157,9 +157,12 @@ function ifThere<K extends string, T>(name: K, value: T | undefined): { [P in K]
   return value === undefined ? {} : ({ [name]: value } as { [P in K]?: T });
 }
 
-/** The text of a record; its revision comes first, where it is found without reading it all. */
-export function writeRecord({ rev, ...rest }: JobRecord): string {
-  return JSON.stringify({ rev, ...rest });
+/**
+ * The text of a record, with the epoch of the owner that writes it; that and its revision come first, where they are
+ * found without reading it all.
+ */
+export function writeRecord({ rev, ...rest }: JobRecord, by: number): string {
+  return JSON.stringify({ rev, by, ...rest });
 }
 
 /** A record of a job that was never there before. */

@@ -251,6 +251,20 @@ describe('a time', () => {
     expect(world.of('cron.missed')).toHaveLength(1);
   });
 
+  it('that the record knows of is not fired again, though its claim is lost', async () => {
+    world = new World('0 * * * * *', {}, '2026-05-01T02:59:59.500Z');
+    const first = world.own();
+    await until(async () => (await world.record())?.last?.outcome === 'done');
+    first.die();
+    const { ticks } = world;
+    const open = ticks.open.bind(ticks);
+    ticks.open = async (...args) => ({ ...(await open(...args))!, claimed: 0 });
+    const second = world.own();
+    await until(async () => (await world.record())?.next === Date.parse('2026-05-01T03:01:00Z'));
+    await second.stop();
+    expect([world.fired, world.of('cron.missed')]).toEqual([['03:00:00 tick'], []]);
+  });
+
   it('whose run the death of its owner cut short is reported, and not repeated', async () => {
     world = new World('0 * * * *', { missed: 'run-once' }, '2026-05-01T02:59:59.800Z');
     world.work = () => new Promise(() => undefined);

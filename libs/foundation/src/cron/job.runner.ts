@@ -122,7 +122,10 @@ export class JobRunner implements OnProcessStart {
 
   /**
    * INVARIANT (I27): what is claimed and the record does not know of was never fired: who fires a time has written that
-   * it is claimed, and writes nothing after it that does not know of it. So it is missed.
+   * it is claimed, and writes nothing after it that does not know of it, and neither does an owner after it. So it is
+   * missed. On a quorum the same holds of the latest record of a majority: who fires has written to one, so the record
+   * that is found is that one or a later one. Nor is fired later what is reported: from then on the record knows of it,
+   * also for an owner that does not reach the few servers that the claim was on.
    */
   async #reportUnknown(): Promise<void> {
     const { current, claimed } = this.#kept;

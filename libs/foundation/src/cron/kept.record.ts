@@ -76,7 +76,9 @@ export class KeptRecord {
         if (opened === undefined) return false;
         const doubt = (part: string): void => reports.doubted(part);
         const read = readRecord(opened.record, wallClock(), doubt);
-        this.#claimed = claimedOf(opened, read?.next);
+        // INVARIANT (I27): what the record knows of is not claimed again, also where the claim itself was seen on a few
+        // servers only, or was lost while the record was put back.
+        this.#claimed = Math.max(claimedOf(opened, read?.next), read?.until ?? 0);
         const record = read ?? fresh();
         // What was claimed is not known where it is in doubt, and is told of as such.
         const isTold = record.until === undefined || opened.doubt !== undefined;
@@ -98,7 +100,8 @@ export class KeptRecord {
   /** So that what was passed over is gone, and the next owner knows what this one takes for claimed. */
   async #claimAgain(known: JobRecord): Promise<void> {
     const record = this.#next(known);
-    if (await this.#write(writeRecord(record), { at: this.#claimed, id: randomUUID() })) this.#record = record;
+    if (await this.#write(writeRecord(record, this.parts.ctx.epoch), { at: this.#claimed, id: randomUUID() }))
+      this.#record = record;
   }
 
   /** True once it is written, and what follows from it has begun; false also for a change that changes nothing. */
@@ -111,7 +114,7 @@ export class KeptRecord {
       const known = wanted.claim === undefined ? {} : { until: wanted.claim };
       const record = this.#next({ ...wanted.record, ...known });
       const claim = wanted.claim === undefined ? undefined : { at: wanted.claim, id: randomUUID() };
-      if (!(await this.#write(writeRecord(record), claim))) return false;
+      if (!(await this.#write(writeRecord(record, this.parts.ctx.epoch), claim))) return false;
       this.#record = record;
       if (claim !== undefined) this.#claimed = claim.at;
       this.#writtenAt = this.parts.clock.now();

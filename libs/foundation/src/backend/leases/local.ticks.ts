@@ -4,7 +4,6 @@
 import {
   BELIEVED_AHEAD_MS,
   isLater,
-  isMissing,
   type KeptTicks,
   MOST_AHEAD_MS,
   type OpenedTicks,
@@ -71,9 +70,10 @@ export class LocalTicks implements Ticks {
   restore(all: readonly KeptTicks[]): Promise<void> {
     for (const { job, ...kept } of all) {
       const before = this.#kept.get(job);
-      if (!isMissing(kept, before)) continue;
-      const claimed = Math.max(kept.claimed, before?.claimed ?? 0);
-      this.#kept.set(job, { ...(isLater(kept, before) ? kept : before!), claimed, claim: '' });
+      if (before !== undefined && before.epoch > kept.epoch) continue;
+      const { record } = isLater(kept, before) ? kept : before!;
+      const claims = before !== undefined && before.claimed >= kept.claimed ? before : { ...kept, claim: '' };
+      this.#kept.set(job, { epoch: kept.epoch, claimed: claims.claimed, claim: claims.claim, record });
     }
     return Promise.resolve();
   }

@@ -27,6 +27,10 @@ const readKept = fromJson(
   LONGEST_HINT,
 );
 
+function latestOf<T extends Pick<KeptTicks, 'epoch' | 'record'>>(known: readonly T[]): T {
+  return known.reduce((one, other) => (isLater(other, one) ? other : one));
+}
+
 /** See {@link Ticks}. */
 export class RedisTicks implements Ticks {
   readonly #listeners = new Listeners<[kept: KeptTicks]>('a listener to cron jobs');
@@ -67,9 +71,10 @@ export class RedisTicks implements Ticks {
     const known = answers.filter(isOpen).map(toTexts);
     if (known.length < this.servers.majority) return undefined;
     // INVARIANT (I27): of two majorities one server is in both, so the highest claim is among these, also one that was
-    // claimed on some servers only. The record beside it, by the latest owner, is the one that counts.
-    // Where a claimed time is passed over, the latest that can have been claimed there stands in its place: its record,
-    // which names the time after the one that was claimed, counts first, and the claims of the others all the same.
+    // claimed on some servers only; and so is the last record that its owner went on from. It is the latest, or one
+    // that is later, was given up before anything followed from it, and knows of all that was fired.
+    // Where a claimed time is passed over, the latest that can have been claimed there stands in its place. The record
+    // names the time after the last one that was fired, and the claims of the others count all the same.
     const isDoubted = ([, , , said = '']: string[]): boolean => said !== '';
     const claimed = Math.max(0, ...known.filter((each) => !isDoubted(each)).map(([, at]) => toNumber(at)));
     const doubted = known.filter(isDoubted);
@@ -80,12 +85,7 @@ export class RedisTicks implements Ticks {
             said: doubted[0]![3]!.slice(1),
             most: Math.max(...doubted.map(([, at]) => toNumber(at))),
           };
-    const order = ([epoch, at, record = '']: string[]): number[] => [toNumber(at), toNumber(epoch), revisionOf(record)];
-    const later = (a: string[], b: string[]): number => {
-      const [one, other] = [order(a), order(b)];
-      return one.map((each, index) => other[index]! - each).find((difference) => difference !== 0) ?? 0;
-    };
-    const record = known.sort(later)[0]![2] ?? '';
+    const { record } = latestOf(known.map(([before, , each = '']) => ({ epoch: toNumber(before), record: each })));
     // One that was written on some servers only would refuse what this owner writes.
     const revision = Math.max(...known.map(([, , record = '']) => revisionOf(record)));
     return {
@@ -124,10 +124,11 @@ export class RedisTicks implements Ticks {
           ...{ job, epoch: toNumber(texts[at * 3]), claimed: toNumber(texts[at * 3 + 1]) },
           record: texts[at * 3 + 2] ?? '',
         }));
-        const last = known.reduce((one, other) => (isLater(other, one) ? other : one));
-        // What was claimed on some servers only is claimed.
+        const last = latestOf(known);
+        // What was claimed on some servers only is claimed, and who has begun there has begun.
         const claimed = Math.max(...known.map((each) => each.claimed));
-        if (last.record !== '') all.push({ ...last, claimed });
+        const epoch = Math.max(...known.map((each) => each.epoch));
+        if (last.record !== '') all.push({ ...last, claimed, epoch });
       }
     }
     return all;

@@ -30,6 +30,12 @@ local function revision(record)
   local digits = string.match(record or '', '^{"rev":(%d+)') or ''
   return #digits <= ${REVISION_DIGITS} and tonumber(digits) or 0
 end
+-- Of a record, see writerOf.
+local function writer(record, epoch)
+  if not record or record == '' then return -1 end
+  local by = string.match(record, '^{"rev":%d+,"by":(%d+)')
+  return math.min(tonumber(by or epoch), epoch)
+end
 local function clock()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
@@ -108,8 +114,9 @@ return kept
  * there.
  *
  * INVARIANT (I27): what is put back claims times and gives none free, so nothing is fired twice by it; and an owner
- * that has begun in this life of the data is later than all that was written before. Its epoch counts as one of now at
- * most: where the clock of Redis was set back, it must not keep the owners to come from their job.
+ * that has begun in this life of the data is later than all that was written before. Its epoch is put back as one of
+ * now at most: where the clock of Redis was set back, it must not keep the owners to come from their job, and whoever
+ * has begun since is later.
  *
  * INVARIANT (I27): the claimed time is put back also where the record is not: the last words of an owner, that its run
  * has ended, may reach a Redis that has just lost its data, and claim nothing themselves.
@@ -119,14 +126,16 @@ export const restoreTicksScript = new Script(
   `${COUNTED}
 local now = clock()
 for i, key in ipairs(KEYS) do
-  local epoch = math.min(tonumber(ARGV[i * 3 - 1]), now * 1000)
-  local claimed, record = tonumber(ARGV[i * 3]), ARGV[i * 3 + 1]
+  local epoch, claimed, record = tonumber(ARGV[i * 3 - 1]), tonumber(ARGV[i * 3]), ARGV[i * 3 + 1]
   local known = valuesOf(key, 'epoch', 'claimed', 'record')
   local before = not known.err and counted(known[1])
-  if before and before <= epoch then
-    if before < epoch or revision(known[3]) < revision(record) then
-      redis.call('HSET', key, 'epoch', string.format('%.0f', epoch), 'record', record)
+  local isBefore = before and before <= epoch and (epoch <= now * 1000 or before == 0 or before == epoch)
+  if isBefore then
+    local there, back = writer(known[3], before), writer(record, epoch)
+    if there < back or there == back and revision(known[3]) < revision(record) then
+      redis.call('HSET', key, 'record', record)
     end
+    redis.call('HSET', key, 'epoch', string.format('%.0f', math.max(before, math.min(epoch, now * 1000))))
     if claimed > (claimedBy(known[2], now) or 0) then
       redis.call('HSET', key, 'claimed', string.format('%.0f', claimed))
       redis.call('HDEL', key, 'claim')

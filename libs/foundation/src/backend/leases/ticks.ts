@@ -40,11 +40,11 @@ export type TickAnswer = 'done' | 'stale' | 'late' | 'taken' | 'early';
 /** All that is kept of a job: what a node remembers of it, and puts back when Redis has lost it. */
 export interface KeptTicks {
   job: string;
-  /** Of the last owner. */
+  /** Of the last owner that has begun; the one that wrote the record may be an earlier one, see {@link writerOf}. */
   epoch: number;
   /** The last scheduled time that anybody claimed, in milliseconds since 1970; 0 for none. */
   claimed: number;
-  /** What was written last; it begins with its revision. */
+  /** What was written last; it begins with its revision and the epoch of its writer. */
   record: string;
 }
 
@@ -81,10 +81,27 @@ export function revisionOf(record: string): number {
   return Number(/^\{"rev":(\d{1,15})(?!\d)/.exec(record)?.[1] ?? 0);
 }
 
+/** What is written, and the epoch that is known beside it. */
+type Written = Pick<KeptTicks, 'epoch' | 'record'>;
+
+/**
+ * The epoch of the owner that wrote a record. Where that does not say it, as those of the version before, it is taken
+ * for the last that has begun there.
+ *
+ * INVARIANT (I27): an owner that begins writes nothing yet. So what it found is as old as it was, wherever its epoch is
+ * known by now: of two records the one of the later writer counts, not the one beside the higher epoch.
+ */
+export function writerOf({ epoch, record }: Written): number {
+  if (record === '') return -1;
+  const by = /^\{"rev":\d{1,15},"by":(\d{1,16})(?!\d)/.exec(record)?.[1];
+  return Math.min(Number(by ?? epoch), epoch);
+}
+
 /** Whether the first was written after the second. */
-export function isLater(one: Omit<KeptTicks, 'job'>, other: Omit<KeptTicks, 'job'> | undefined): boolean {
-  if (other === undefined || one.epoch !== other.epoch) return one.epoch > (other?.epoch ?? -1);
-  return revisionOf(one.record) > revisionOf(other.record);
+export function isLater(one: Written, other: Written | undefined): boolean {
+  if (other === undefined) return true;
+  const [first, second] = [writerOf(one), writerOf(other)];
+  return first > second || (first === second && revisionOf(one.record) > revisionOf(other.record));
 }
 
 /**
@@ -92,8 +109,8 @@ export function isLater(one: Omit<KeptTicks, 'job'>, other: Omit<KeptTicks, 'job
  * time. Where a later owner has begun nothing is missing.
  */
 export function isMissing(known: Omit<KeptTicks, 'job'>, there: Omit<KeptTicks, 'job'> | undefined): boolean {
-  if (isLater(known, there)) return true;
-  return there!.epoch <= known.epoch && there!.claimed < known.claimed;
+  if (there === undefined) return true;
+  return there.epoch <= known.epoch && (isLater(known, there) || there.claimed < known.claimed);
 }
 
 /** By how much a claimed time may be ahead of the clock of Redis. */
