@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import * as codec from './codec.mjs';
 import * as discovery from './discovery.mjs';
+import * as durable from './durable.mjs';
 import * as growth from './growth.mjs';
 import * as idle from './idle.mjs';
 import { describeMachine } from './machine.mjs';
@@ -39,7 +40,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const [name, ...more] = positionals;
-const WITHOUT_PEERS = { codec, discovery, growth, idle, peers, sla };
+const WITHOUT_PEERS = { codec, discovery, durable, growth, idle, peers, sla };
 // These end at once, and their children with them; a run of peers ends after the sample that it is at.
 const stop = name in WITHOUT_PEERS ? () => process.exit(1) : interrupt;
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);

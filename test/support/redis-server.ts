@@ -2,7 +2,7 @@
 // applications under test that may do what docs/guides/security.md says and no more. Underneath the `TestRedis` of the
 // test kit.
 import { createHash } from 'node:crypto';
-import { aclRule, TestRedis } from 'nestjs-foundation/testing';
+import { type AclNeeds, aclRule, TestRedis } from 'nestjs-foundation/testing';
 import { REDIS_PASSWORD, USER_PASSWORD } from './secrets.js';
 
 const HOST = '127.0.0.1';
@@ -20,6 +20,8 @@ export interface RedisServerOptions {
    * and no more.
    */
   minimal?: boolean;
+  /** What else that user needs. */
+  needs?: AclNeeds;
   /** A fixed port, for a server that others were told about before it starts. */
   port?: number;
   /** The directives of a sentinel, which is what it becomes; it has no other settings. */
@@ -73,9 +75,9 @@ function defaults(): RedisServerOptions {
 }
 
 export async function startServer(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const { password, minimal, port, args = [], sentinel } = options;
+  const { password, minimal, needs, port, args = [], sentinel } = options;
   // Of every application: the tests of a file share a server. docs/guides/security.md has the rule of one.
-  const rule = aclRule('*', { isCluster: args.includes('--cluster-enabled') });
+  const rule = aclRule('*', { isCluster: args.includes('--cluster-enabled'), ...needs });
   const user = minimal ? ['--user', NODE_USER, 'on', `#${sha256(USER_PASSWORD)}`, ...rule] : [];
   const redis = await TestRedis.start({
     args: sentinel === undefined ? [...user, ...args] : ['--sentinel'],

@@ -6,6 +6,8 @@ import { NODE_LOGIN, type RedisServer, render, startServer } from './redis-serve
 
 const PRIMARY_NAME = 'mymaster';
 const FORM_MS = 30_000;
+/** Each has a replica, so channels may wait for one. */
+const NEEDS = { acknowledge: ['replicas'] } as const;
 /** Commands without a key, which every primary is asked. */
 const EVERYWHERE = new Set(['KEYS', 'FLUSHALL', 'CONFIG', 'INFO', 'SCRIPT', 'DBSIZE']);
 
@@ -107,7 +109,9 @@ class ClusterTopology extends Topology {
       '--cluster-replica-validity-factor',
       '0',
     ];
-    const servers = await Promise.all(Array.from({ length: 6 }, () => startServer({ args, minimal: true })));
+    const servers = await Promise.all(
+      Array.from({ length: 6 }, () => startServer({ args, minimal: true, needs: NEEDS })),
+    );
     const [first] = servers;
     const ids = await Promise.all(servers.map((server) => server.cli('CLUSTER', 'MYID')));
     await shareSlots(servers.slice(0, 3));
@@ -184,9 +188,10 @@ class SentinelTopology extends Topology {
   }
 
   static async open(): Promise<SentinelTopology> {
-    const primary = await startServer({ minimal: true });
+    const primary = await startServer({ minimal: true, needs: NEEDS });
     const replica = await startServer({
       minimal: true,
+      needs: NEEDS,
       args: ['--replicaof', '127.0.0.1', String(primary.port)],
     });
     const caughtUp = async () => (await replica.cli('INFO', 'replication')).includes('master_link_status:up');

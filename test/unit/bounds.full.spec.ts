@@ -105,10 +105,15 @@ describe('an application', () => {
 
   function durableOf(streams: object) {
     const { telemetry, dropped } = telemetryWithDrops();
-    const durable = new Durable({ orders: { maxLength: 10, maxDeliveries: 3, retryAfter: 1000 } }, {
-      ...{ streams, telemetry, drops: new MessageDrops(telemetry), heads: headsOf('n1', 'b1'), endpoint: 'redis' },
-      maxMessageBytes: 2 ** 30,
-    } as unknown as ConstructorParameters<typeof Durable>[1]);
+    const durable = new Durable(
+      {
+        orders: { maxLength: 10, maxDeliveries: 3, retryAfter: 1000, acknowledge: 'memory', acknowledgeTimeout: 5000 },
+      },
+      {
+        ...{ streams, telemetry, drops: new MessageDrops(telemetry), heads: headsOf('n1', 'b1'), endpoint: 'redis' },
+        maxMessageBytes: 2 ** 30,
+      } as unknown as ConstructorParameters<typeof Durable>[1],
+    );
     return { durable, dropped };
   }
 

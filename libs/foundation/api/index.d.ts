@@ -8,6 +8,10 @@ import { DynamicModule } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Type } from '@nestjs/common';
 
+export type Acknowledge = 'memory' | 'fsync' | {
+    replicas: number;
+};
+
 export class AcknowledgementError extends FoundationError {
     constructor(channel: string, missing: readonly MissingAcknowledgement[], timeoutMs: number);
     readonly channel: string;
@@ -375,6 +379,8 @@ export class DuplicateNodeError extends FoundationError {
 }
 
 export interface DurableChannelOptions {
+    acknowledge?: Acknowledge;
+    acknowledgeTimeout?: Duration;
     maxDeliveries?: number;
     maxLength?: number;
     retryAfter?: Duration;
@@ -473,7 +479,7 @@ export class FoundationError extends Error {
     readonly tool: string;
 }
 
-export type FoundationErrorCode = 'FOUNDATION_CONFIG' | 'FOUNDATION_MISSING_PACKAGE' | 'FOUNDATION_PACKAGE_VERSION' | 'FOUNDATION_REDIS_REFUSED' | 'FOUNDATION_REDIS_UNAVAILABLE' | 'FOUNDATION_DIRECT_LISTEN' | 'FOUNDATION_TOPOLOGY' | 'FOUNDATION_REDIS_NOT_FOUND' | 'FOUNDATION_COOKIE_MISMATCH' | 'FOUNDATION_DUPLICATE_NODE' | 'FOUNDATION_NOT_READY' | 'FOUNDATION_LEASE_LOST' | 'FOUNDATION_STALE_EPOCH' | 'FOUNDATION_DECLARATION' | 'FOUNDATION_PROCESS_DECLARATION' | 'FOUNDATION_PROCESS_LOST' | 'FOUNDATION_PROCESS_START' | 'FOUNDATION_PROCESS_TIMEOUT' | 'FOUNDATION_PROCESS_UNKNOWN' | 'FOUNDATION_CALL_INTERRUPTED' | 'FOUNDATION_CALL_TIMEOUT' | 'FOUNDATION_CALL_REFUSED' | 'FOUNDATION_INVALID_ARGUMENTS' | 'FOUNDATION_CIRCULAR_WAIT' | 'FOUNDATION_ARGUMENT' | 'FOUNDATION_CHANNEL_UNKNOWN' | 'FOUNDATION_SERVICE_UNKNOWN' | 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED' | 'FOUNDATION_OVERLOADED' | 'FOUNDATION_LIMIT' | 'FOUNDATION_REQUEST' | 'FOUNDATION_CONFLICT' | 'FOUNDATION_CONFIG_VALUE' | 'FOUNDATION_CONFIG_QUORUM' | 'FOUNDATION_CONFIG_CONFLICT' | 'FOUNDATION_CONFIG_OUTCOME' | 'FOUNDATION_MANUAL_CLOCK';
+export type FoundationErrorCode = 'FOUNDATION_CONFIG' | 'FOUNDATION_MISSING_PACKAGE' | 'FOUNDATION_PACKAGE_VERSION' | 'FOUNDATION_REDIS_REFUSED' | 'FOUNDATION_REDIS_UNAVAILABLE' | 'FOUNDATION_DIRECT_LISTEN' | 'FOUNDATION_TOPOLOGY' | 'FOUNDATION_REDIS_NOT_FOUND' | 'FOUNDATION_COOKIE_MISMATCH' | 'FOUNDATION_DUPLICATE_NODE' | 'FOUNDATION_NOT_READY' | 'FOUNDATION_LEASE_LOST' | 'FOUNDATION_STALE_EPOCH' | 'FOUNDATION_DECLARATION' | 'FOUNDATION_PROCESS_DECLARATION' | 'FOUNDATION_PROCESS_LOST' | 'FOUNDATION_PROCESS_START' | 'FOUNDATION_PROCESS_TIMEOUT' | 'FOUNDATION_PROCESS_UNKNOWN' | 'FOUNDATION_CALL_INTERRUPTED' | 'FOUNDATION_CALL_TIMEOUT' | 'FOUNDATION_CALL_REFUSED' | 'FOUNDATION_INVALID_ARGUMENTS' | 'FOUNDATION_CIRCULAR_WAIT' | 'FOUNDATION_ARGUMENT' | 'FOUNDATION_CHANNEL_UNKNOWN' | 'FOUNDATION_SERVICE_UNKNOWN' | 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED' | 'FOUNDATION_MESSAGE_NOT_SAFE' | 'FOUNDATION_OVERLOADED' | 'FOUNDATION_LIMIT' | 'FOUNDATION_REQUEST' | 'FOUNDATION_CONFLICT' | 'FOUNDATION_CONFIG_VALUE' | 'FOUNDATION_CONFIG_QUORUM' | 'FOUNDATION_CONFIG_CONFLICT' | 'FOUNDATION_CONFIG_OUTCOME' | 'FOUNDATION_MANUAL_CLOCK';
 
 export type FoundationEventName = keyof FoundationEvents;
 
@@ -652,6 +658,12 @@ export interface FoundationEvents {
         from: string;
         type: string | undefined;
         errors: string[];
+    };
+    'message.not_safe': {
+        channel: string;
+        id: string;
+        kept: boolean;
+        error: string;
     };
     'message.received': {
         channel: string;
@@ -1222,6 +1234,22 @@ export interface MessageMeta {
     sentAt: number;
     seq: number;
     type?: string;
+}
+
+export class MessageNotSafeError extends FoundationError {
+    constructor(channel: string, what: Pick<MessageNotSafeError, 'id' | 'acknowledge' | 'isKept'> & {
+        reached?: number;
+        reason: string;
+        advice: string;
+        cause?: unknown;
+    });
+    readonly acknowledge: 'fsync' | {
+        readonly replicas: number;
+    };
+    readonly channel: string;
+    readonly id: string;
+    readonly isKept: boolean;
+    readonly reached: number | undefined;
 }
 
 // Warning: (ae-forgotten-export) The symbol "Hook" needs to be exported by the entry point index.d.ts

@@ -3,9 +3,12 @@
 import { DynamicModule } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
 
-export function aclRule(appName: string, input?: {
-    isCluster?: boolean | undefined;
-}): string[];
+export interface AclNeeds {
+    acknowledge?: readonly ('fsync' | 'replicas')[];
+    isCluster?: boolean;
+}
+
+export function aclRule(appName: string, input?: AclNeeds): string[];
 
 export type AnyMethods = Record<string, (...args: unknown[]) => Promise<unknown>>;
 
@@ -393,8 +396,12 @@ export interface SlotOwner {
 export interface Streams {
     append(stream: string, text: string, maxLength: number): Promise<string>;
     // Warning: (ae-forgotten-export) The symbol "Once" needs to be exported by the entry point index.d.ts
-    appendOnce(stream: string, text: string, maxLength: number, once: Once): Promise<string | undefined>;
+    // Warning: (ae-forgotten-export) The symbol "KeptOnce" needs to be exported by the entry point index.d.ts
+    appendOnce(stream: string, text: string, maxLength: number, once: Once): Promise<KeptOnce>;
     close(): void;
+    // Warning: (ae-forgotten-export) The symbol "Safety" needs to be exported by the entry point index.d.ts
+    // Warning: (ae-forgotten-export) The symbol "Unsafe" needs to be exported by the entry point index.d.ts
+    confirm(stream: string, id: string, safety: Safety): Promise<Unsafe | undefined>;
     // Warning: (ae-forgotten-export) The symbol "ConsumerOptions" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "ConsumerListener" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "Consumer" needs to be exported by the entry point index.d.ts

@@ -20,6 +20,7 @@ export type {
   ClusterConfigOptions,
   DirectOptions,
   RedisTransportOptions,
+  Acknowledge,
   DurableChannelOptions,
   FoundationOptions,
   JournalOptions,
@@ -248,6 +249,7 @@ export { FoundationTools } from './backend/foundation.tools.js';
 export {
   AcknowledgementError,
   MessageError,
+  MessageNotSafeError,
   RequestError,
   UnknownChannelError,
   type MissingAcknowledgement,

@@ -4,6 +4,7 @@
  */
 import type { FoundationConfig } from '../config/config.js';
 import { Listeners } from '../foreign/listeners.js';
+import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type Clock, machineClock } from '../time/clock.js';
 import type { Hint, HintListener } from '../wire/hint.js';
@@ -15,6 +16,7 @@ import { LocalTicks } from './leases/local.ticks.js';
 import { LocalRestarts } from './restarts/local.restarts.js';
 import { LocalJournal } from './streams/local.journal.js';
 import { LocalStreams } from './streams/local.streams.js';
+import { safetiesOf } from './streams/safeties.js';
 import { LocalTable } from './tables/local.table.js';
 import { LocalTransport } from './transport/local.transport.js';
 
@@ -39,6 +41,9 @@ export function createLocalBackend(
   });
   const restarts = new LocalRestarts(clock);
   const streams = new LocalStreams(clock);
+  if (safetiesOf(config.channels.durable).length > 0) {
+    new Log().warn('Durable channels acknowledge messages from the memory of this process, which is all there is');
+  }
   return {
     kind: 'local',
     endpoint: 'this process',

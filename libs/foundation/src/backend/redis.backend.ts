@@ -3,6 +3,7 @@
  * Reading it shows which connection serves what.
  */
 import type { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
 import type Redlock from 'redlock';
 import type { FoundationConfig } from '../config/config.js';
 import { Listeners } from '../foreign/listeners.js';
@@ -28,6 +29,7 @@ import { databaseOf, publicUrl } from './redis/redis.endpoint.js';
 import { BullmqRestarts, createQueue } from './restarts/bullmq.restarts.js';
 import { RedisJournal } from './streams/redis.journal.js';
 import { RedisStreams } from './streams/redis.streams.js';
+import { safetiesOf } from './streams/safeties.js';
 import { RedisTable } from './tables/redis.table.js';
 import { DirectTransport } from './transport/direct/direct.transport.js';
 import { RedisTransport } from './transport/redis.transport.js';
@@ -95,13 +97,15 @@ function backendOver(
     keys,
   });
   const consumer = `${node.name}:${node.bootId}`;
-  const streams = new RedisStreams({ control, connect: () => connections.blocking(), keys, name: consumer, seal });
+  const connect = (waitMs?: number): Redis => connections.blocking(waitMs);
+  const streams = new RedisStreams({ control, connect, keys, name: consumer, seal });
+  const { endpoint } = connections;
   const listeners = new Listeners<Parameters<HintListener>>('a listener to hints');
   let [linked, listening] = [false, false];
 
   return {
     kind: 'redis',
-    endpoint: connections.endpoint,
+    endpoint,
     database: databaseOf(config.redis),
     url: publicUrl(config.redis),
     leases,
@@ -143,6 +147,11 @@ function backendOver(
     raw: { leases: client, control, subscriber, publisher, redlock, queue, worker: restarts.worker },
     async open() {
       await connections.ready();
+      await streams.confirmations.require(safetiesOf(config.channels.durable), {
+        control,
+        endpoint,
+        key: keys.incarnation,
+      });
       // Each is remembered once it is done, since a node that joins later calls this again after a failure.
       if (!linked) await direct?.listen();
       linked = true;

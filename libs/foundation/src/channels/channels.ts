@@ -44,11 +44,13 @@ export class Channels {
    * of at the time of the call. A node that shuts down meanwhile is not waited for, one that disappears counts as
    * missing.
    *
-   * On a durable channel: `XADD …:stream:<name>`, and it resolves once Redis has stored the message.
+   * On a durable channel: `XADD …:stream:<name>`, and it resolves once Redis has stored the message; with `acknowledge`
+   * of the channel once it is on disk (`WAITAOF`) or in replicas (`WAIT`).
    *
    * @param message any value that JSON can write, up to `channels.maxMessageBytes`.
    * @throws UnknownChannelError, `MessageError`, `ArgumentError`; `RedisUnavailableError` when only this node was
-   *   served, `OverloadedError` when the backlog of this node is full, `AcknowledgementError` with the missing nodes.
+   *   served, `OverloadedError` when the backlog of this node is full, `AcknowledgementError` with the missing nodes,
+   *   `MessageNotSafeError` when a durable message is kept, and not as safe as its channel asks for.
    */
   broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void> {
     return this.#runtime.broadcast(channel, message, options);

@@ -162,7 +162,18 @@ export interface DurableChannelOptions {
    * its node says that it is still at it.
    */
   retryAfter?: Duration;
+  /**
+   * When `broadcast` resolves. `memory` (default): Redis has the message. `fsync`: it is on the disk of the primary
+   * (`WAITAOF 1 0`, Redis 7.2 with `appendonly yes`). `{ replicas: n }`: it is in the memory of so many replicas
+   * (`WAIT n`). Not so in time, it rejects with `MessageNotSafeError`; the message is delivered all the same.
+   */
+  acknowledge?: Acknowledge;
+  /** In how many milliseconds that has to be so. Default 5000, 500 or more; not used with `memory`. */
+  acknowledgeTimeout?: Duration;
 }
+
+/** What a message of a durable channel has to have reached before its `broadcast` resolves. */
+export type Acknowledge = 'memory' | 'fsync' | { replicas: number };
 
 /** A channel of the application. */
 export interface ChannelDeclaration {

@@ -352,10 +352,36 @@ describe('resolve: bad options', () => {
       channels: { names: { orders: { durable: true }, data: { durable: { maxLength: 5 } }, audit: {} } },
     }).channels;
     expect(names).toEqual(['control', 'events', 'telemetry', 'data', 'orders', 'audit']);
-    expect(durable).toEqual({
-      orders: { maxLength: 100_000, maxDeliveries: 5, retryAfter: 5000 },
-      data: { maxLength: 5, maxDeliveries: 5, retryAfter: 5000 },
+    const others = { maxDeliveries: 5, retryAfter: 5000, acknowledge: 'memory', acknowledgeTimeout: 5000 };
+    expect(durable).toEqual({ orders: { maxLength: 100_000, ...others }, data: { maxLength: 5, ...others } });
+  });
+
+  it('takes what a durable channel is acknowledged by', () => {
+    const acknowledge = { replicas: 2 };
+    const { durable } = of({
+      channels: {
+        names: {
+          disk: { durable: { acknowledge: 'fsync', acknowledgeTimeout: '2s' } },
+          copies: { durable: { acknowledge } },
+          unsaid: { durable: { acknowledge: undefined } },
+        },
+      },
+    }).channels;
+    acknowledge.replicas = 9;
+    expect(durable).toMatchObject({
+      disk: { acknowledge: 'fsync', acknowledgeTimeout: 2000 },
+      copies: { acknowledge: { replicas: 2 }, acknowledgeTimeout: 5000 },
+      unsaid: { acknowledge: 'memory' },
     });
+  });
+
+  it.each([
+    ...['disk', 'FSYNC', true, 1, []],
+    ...[{}, { replicas: 0 }, { replicas: 101 }, { replicas: 1.5 }, { replicas: '1' }, { replicas: 1, fsync: true }],
+  ])('refuses %j for acknowledge', (acknowledge) => {
+    const error = configErrorOf({ channels: { names: { orders: { durable: { acknowledge } } } } });
+    expect(error.option).toBe('channels.names.orders.durable.acknowledge');
+    expect(error.expected).toBe(`'memory', 'fsync' or { replicas: n }, n from 1 to 100`);
   });
 
   it.each<[unknown, string]>([
@@ -368,6 +394,7 @@ describe('resolve: bad options', () => {
     [{ orders: { durable: { maxLength: 0 } } }, 'channels.names.orders.durable.maxLength'],
     [{ orders: { durable: { maxDeliveries: 1.5 } } }, 'channels.names.orders.durable.maxDeliveries'],
     [{ orders: { durable: { retryAfter: 10 } } }, 'channels.names.orders.durable.retryAfter'],
+    [{ orders: { durable: { acknowledgeTimeout: 499 } } }, 'channels.names.orders.durable.acknowledgeTimeout'],
     [{ orders: { durable: { length: 5 } } }, 'channels.names.orders.durable.length'],
   ])('refuses %j for channels.names', (names, option) => {
     expect(configErrorOf({ channels: { names } }).option).toBe(option);

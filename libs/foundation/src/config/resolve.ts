@@ -32,7 +32,8 @@ import { type ResolvedTopologies, resolveTopologies } from './resolve.topologies
 import { transportFrom } from './resolve.transport.js';
 import { isTopologyStrategy } from './topology.strategy.js';
 import { withoutUndefined } from './unset.js';
-import { checkChannels, checkDirect, checkEndpoint, checkOptions, checkRedisTransport } from './validate.js';
+import { checkChannels } from './validate.channels.js';
+import { checkDirect, checkEndpoint, checkOptions, checkRedisTransport } from './validate.js';
 import { shownFromEnvironment } from './validate.shape.js';
 
 /** The four channels that always exist. */
@@ -148,8 +149,12 @@ function channelsFrom(channels: ChannelsOptions): FoundationConfig['channels'] {
   const declared = isList(names) ? names.map((name) => [name, {}] as const) : Object.entries(names);
   checkChannels(declared);
   const filled = (options: DurableChannelOptions): Resolved<DurableChannelOptions> => {
-    const { maxLength = 100_000, maxDeliveries = 5, retryAfter } = withoutUndefined(options);
-    return { maxLength, maxDeliveries, retryAfter: millisecondsOf(retryAfter) ?? 5000 };
+    const { maxLength = 100_000, maxDeliveries = 5, acknowledge = 'memory', ...times } = withoutUndefined(options);
+    const [retryAfter = 5000, acknowledgeTimeout = 5000] = [times.retryAfter, times.acknowledgeTimeout].map(
+      millisecondsOf,
+    );
+    const asked = typeof acknowledge === 'string' ? acknowledge : { replicas: acknowledge.replicas };
+    return { maxLength, maxDeliveries, retryAfter, acknowledge: asked, acknowledgeTimeout };
   };
   return {
     names: [...new Set([...STANDARD_CHANNELS, ...declared.map(([name]) => name)])],

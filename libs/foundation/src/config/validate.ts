@@ -3,14 +3,11 @@
  * Called by `resolve`; cross-field rules are there.
  */
 import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, Min, ValidateBy } from 'class-validator';
-import { FoundationConfigError } from '../errors/config.errors.js';
-import { read, show } from '../errors/describe.js';
+import { read } from '../errors/describe.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
 import { isObject } from '../wire/decode.js';
+import { NAME, nameMessage } from './validate.channels.js';
 import { checkShape, count, duration, port, shapedAs } from './validate.shape.js';
-
-const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
-const nameMessage = '1 to 128 letters, digits, dots, dashes or underscores';
 
 class LeaseShape {
   @duration(100) ttl?: unknown;
@@ -57,21 +54,6 @@ class ChannelsShape {
   )
   durable?: unknown;
   @count(1024) maxMessageBytes?: number;
-}
-
-class ChannelShape {
-  @IsOptional()
-  @ValidateBy(
-    { name: 'durable', validator: { validate: (value) => typeof value === 'boolean' || isObject(value) } },
-    { message: 'true, false or an object { maxLength, maxDeliveries, retryAfter }' },
-  )
-  durable?: unknown;
-}
-
-class DurableShape {
-  @count(1) maxLength?: number;
-  @count(1) maxDeliveries?: number;
-  @duration(50) retryAfter?: unknown;
 }
 
 class CallsShape {
@@ -236,18 +218,6 @@ export function checkOptions(options: unknown): void {
 /** The same for the endpoint form of `redis`. */
 export function checkEndpoint(endpoint: unknown): void {
   checkShape(EndpointShape, endpoint, 'redis.');
-}
-
-/** The same for the channels that are declared. */
-export function checkChannels(channels: readonly (readonly [name: unknown, declaration: unknown])[]): void {
-  for (const [name, declaration] of channels) {
-    if (typeof name !== 'string' || !NAME.test(name)) {
-      throw new FoundationConfigError('channels.names', show(name), `an array of names of ${nameMessage}`);
-    }
-    checkShape(ChannelShape, declaration, `channels.names.${name}.`);
-    const { durable } = declaration as ChannelShape;
-    if (isObject(durable)) checkShape(DurableShape, durable, `channels.names.${name}.durable.`);
-  }
 }
 
 /** The same for the object form of `transport` over Redis. */

@@ -43,6 +43,7 @@ const SHOWN = [
   'message.dropped',
   'message.gap',
   'message.dead_letter',
+  'message.not_safe',
   'message.invalid',
   'message.handler_failed',
   'transport.link_up',

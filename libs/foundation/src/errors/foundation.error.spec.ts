@@ -212,6 +212,18 @@ const examples: [FoundationError, string, string, readonly (string | RegExp)[], 
     ] as const),
   ],
   [
+    new errors.MessageNotSafeError('orders', {
+      ...{ id: '5-0', acknowledge: { replicas: 2 }, isKept: true, reached: 1, cause },
+      ...{ reason: '1 of 2 replicas had it within 50 ms', advice: 'Look at INFO replication.' },
+    }),
+    ...([
+      'FOUNDATION_MESSAGE_NOT_SAFE',
+      'redis WAIT',
+      ['5-0', '"orders"', '1 of 2 replicas', 'left it in the stream', /Look at INFO replication\.$/],
+      true,
+    ] as const),
+  ],
+  [
     new errors.RequestError('sum', 'no node answers', false),
     ...([
       'FOUNDATION_REQUEST',

@@ -63,6 +63,45 @@ export class AcknowledgementError extends FoundationError {
   }
 }
 
+/** A message of a durable channel is not acknowledged as safe by what `acknowledge` of the channel asks for. */
+export class MessageNotSafeError extends FoundationError {
+  /** Of the message, in its stream. */
+  readonly id: string;
+  /** What the channel asks for. */
+  readonly acknowledge: 'fsync' | { readonly replicas: number };
+  /** True when the message is in the stream, and delivered like any other; false when it is lost. */
+  readonly isKept: boolean;
+  /** How many disks or replicas have it; `undefined` where Redis did not say. */
+  readonly reached: number | undefined;
+
+  constructor(
+    readonly channel: string,
+    what: Pick<MessageNotSafeError, 'id' | 'acknowledge' | 'isKept'> & {
+      reached?: number;
+      reason: string;
+      advice: string;
+      cause?: unknown;
+    },
+  ) {
+    const { id, acknowledge, isKept, reached, reason, advice, cause } = what;
+    super(
+      'FOUNDATION_MESSAGE_NOT_SAFE',
+      acknowledge === 'fsync' ? 'redis WAITAOF' : 'redis WAIT',
+      `The message ${id} on durable channel "${channel}" is not acknowledged as safe: ${reason}. ` +
+        `Foundation ${isKept ? LEFT_IN_STREAM : NOT_IN_STREAM}. ${advice}`,
+      cause,
+    );
+    this.id = id;
+    this.acknowledge = acknowledge;
+    this.isKept = isKept;
+    this.reached = reached;
+  }
+}
+
+const LEFT_IN_STREAM =
+  'left it in the stream: it is delivered like any other, may come twice if it is sent again, and may be lost with the memory of Redis';
+const NOT_IN_STREAM = 'did not send it again; it may have been delivered before';
+
 /** A request of a Nest client was not answered. */
 export class RequestError extends FoundationError {
   constructor(

@@ -223,6 +223,7 @@ const WITHOUT: Readonly<Record<string, string>> = {
   publisher: 'no message or call of this node gets out',
   worker: 'restarts after crashes are left to other nodes',
   stream: 'a durable channel is not read',
+  acknowledge: 'messages of durable channels are not acknowledged as safe',
 };
 /** A connection that is back at once is not reported. */
 const TROUBLE_MS = 500;

@@ -177,6 +177,9 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   counter('message.dead_letter', 'messages.dead', 'Messages of durable channels that became dead letters', {
     labels: { channel },
   }),
+  counter('message.not_safe', 'messages.not_safe', 'Messages of durable channels that were not acknowledged as safe', {
+    labels: { channel },
+  }),
   counter('callback.failed', 'callbacks.failed', 'Functions of the application that threw, rejected or took too long', {
     labels: { callback: ({ callback }) => callback },
   }),

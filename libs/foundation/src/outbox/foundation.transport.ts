@@ -59,7 +59,8 @@ const MAX_MS = 86_400_000;
  *
  * `publish` throws `ArgumentError` for a channel that is not durable, a message without an id or topic of 1 to 200
  * characters; `UnknownChannelError`, `MessageError`, `RedisUnavailableError`, `OverloadedError`, and the reason of a
- * signal that is aborted before. A signal that aborts later does not take back what was sent.
+ * signal that is aborted before. A signal that aborts later does not take back what was sent. `MessageNotSafeError`
+ * where the channel asks for more than the memory of Redis; a retry keeps no second message, and waits for the first.
  *
  * @throws ArgumentError
  */

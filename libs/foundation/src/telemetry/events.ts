@@ -375,6 +375,11 @@ export interface FoundationEvents {
     error?: string;
   };
   /**
+   * A message of a durable channel was not acknowledged as safe by what its channel asks for, and `broadcast` rejected.
+   * It is delivered all the same if it is `kept`, and lost if not.
+   */
+  'message.not_safe': { channel: string; id: string; kept: boolean; error: string };
+  /**
    * A message was not what its subscription's `payload` says: the names of the properties, and the rules they break.
    */
   'message.invalid': { channel: string; from: string; type: string | undefined; errors: string[] };

@@ -54,4 +54,4 @@ export type { Streams } from '../backend/streams/streams.js';
 export type { Table } from '../backend/tables/table.js';
 export type { Transport } from '../backend/transport/transport.js';
 export type { Lane } from '../wire/lane.js';
-export { aclRule } from '../backend/redis/redis.acl.js';
+export { aclRule, type AclNeeds } from '../backend/redis/redis.acl.js';

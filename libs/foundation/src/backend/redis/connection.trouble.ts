@@ -6,8 +6,8 @@
 /** A connection that does not work at the moment. */
 export interface ConnectionTrouble {
   /**
-   * What it is for: `leases`, `control`, `subscriber`, `publisher`, `worker` (BullMQ) or `stream` (a durable
-   * subscription).
+   * What it is for: `leases`, `control`, `subscriber`, `publisher`, `worker` (BullMQ), `stream` (a durable
+   * subscription) or `acknowledge` (what waits until durable messages are safe).
    */
   role: string;
   endpoint: string;

@@ -80,12 +80,21 @@ export function trials(scratch: string): [command: string, ...args: string[]][] 
   ];
 }
 
+/** What a rule is for, besides one Redis and durable channels that are acknowledged from its memory. */
+export interface AclNeeds {
+  isCluster?: boolean;
+  /** What `acknowledge` of durable channels says. Redis before 7.2 does not know what `fsync` needs. */
+  acknowledge?: readonly ('fsync' | 'replicas')[];
+}
+
 /**
  * What a user is given so that the nodes of the application run under it, and nothing besides; `*` is all applications.
  */
-export function aclRule(appName: string, { isCluster = false } = {}): string[] {
+export function aclRule(appName: string, { isCluster = false, acknowledge = [] }: AclNeeds = {}): string[] {
   const { tag } = keysOf(appName);
-  const commands = [...trials(tag).map(([command]) => command), ...ON_CONNECTIONS, ...(isCluster ? IN_A_CLUSTER : [])];
+  const waits = acknowledge.map((each) => (each === 'fsync' ? 'WAITAOF' : 'WAIT'));
+  const most = [...trials(tag).map(([command]) => command), ...ON_CONNECTIONS, ...waits];
+  const commands = [...most, ...(isCluster ? IN_A_CLUSTER : [])];
   const allowed = [...new Set(commands)].map((command) => `+${command.toLowerCase()}`).sort();
   return [`~${tag}:*`, `&${tag}:*`, ...allowed];
 }

@@ -30,9 +30,9 @@ import { writtenTogether } from './written.together.js';
 
 /**
  * The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a
- * `stream`.
+ * `stream`; what waits until messages are safe has an `acknowledge`.
  */
-export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';
+export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream' | 'acknowledge';
 
 /** A command fails at once when there is no connection, and is not sent again when the connection was lost. */
 const FAST = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false };
@@ -43,8 +43,6 @@ const CLOSE_MS = 250;
  * After how long without any answer a connection is replaced, in milliseconds: a little more than a command may take.
  */
 const SILENT_MS = 2500;
-/** The same where a command may block for a second. */
-const SILENT_BLOCKING_MS = 3500;
 /** The same for BullMQ's blocking connection, on which a command may block for ten seconds. */
 const SILENT_WORKER_MS = 15_000;
 
@@ -120,11 +118,12 @@ export class RedisConnections {
   }
 
   /**
-   * One more client, for commands that block for a second or two. A read that a broken connection interrupts fails
-   * instead of being sent again, which could wait indefinitely.
+   * One more client, for reads that block for up to a second, or waits of up to `waitMs`. One that a broken connection
+   * interrupts fails instead of being sent again, which could block indefinitely.
    */
-  blocking(): Redis {
-    const client = this.#open('stream', this.config.redis, FAST, SILENT_BLOCKING_MS);
+  blocking(waitMs?: number): Redis {
+    const role = waitMs === undefined ? 'stream' : 'acknowledge';
+    const client = this.#open(role, this.config.redis, FAST, SILENT_MS + (waitMs ?? 1000));
     this.#duplicates.add(client);
     client.once('end', () => this.#duplicates.delete(client));
     return client;

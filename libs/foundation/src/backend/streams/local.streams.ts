@@ -9,9 +9,11 @@ import {
   type Consumer,
   type ConsumerListener,
   type ConsumerOptions,
+  type KeptOnce,
   type Once,
   type StreamEntry,
   type Streams,
+  type Unsafe,
 } from './streams.js';
 
 interface Kept {
@@ -42,8 +44,8 @@ class Stream {
   readonly dead: { entry: StreamEntry; reason: string }[] = [];
   /** By name; one that had no consumer for `Lives.unused` goes when the next one comes, as in Redis. */
   readonly groups = new Map<string, Group>();
-  /** Id of a text that is not to be kept twice → until when. */
-  readonly once = new Map<string, number>();
+  /** Id of a text that is not to be kept twice → its entry, and until when. */
+  readonly once = new Map<string, { id: string; until: number }>();
   length = 0;
 }
 
@@ -66,6 +68,10 @@ export class LocalStreams implements Streams {
   ) {}
 
   append(stream: string, text: string, maxLength: number): Promise<string> {
+    return Promise.resolve(this.#append(stream, text, maxLength));
+  }
+
+  #append(stream: string, text: string, maxLength: number): string {
     const into = this.#stream(stream);
     const id = this.#nextId();
     into.kept.push({ id, text, index: into.length++ });
@@ -74,21 +80,28 @@ export class LocalStreams implements Streams {
     const slack = Math.max(SLACK, maxLength >> 4);
     if (into.kept.length > maxLength + slack) into.kept.splice(0, into.kept.length - maxLength);
     for (const { consumers } of into.groups.values()) for (const consumer of consumers) consumer.wake();
-    return Promise.resolve(id);
+    return id;
   }
 
-  appendOnce(stream: string, text: string, maxLength: number, { id, within }: Once): Promise<string | undefined> {
+  async appendOnce(stream: string, text: string, maxLength: number, { id, within }: Once): Promise<KeptOnce> {
     const { once } = this.#stream(stream);
     const now = this.clock.monotonic();
     // In the order in which they were kept: what is remembered longer keeps those behind it a little longer.
-    for (const [first, until] of once) {
+    for (const [first, { until }] of once) {
       if (until > now) break;
       once.delete(first);
     }
-    if ((once.get(id) ?? 0) > now) return Promise.resolve(undefined);
+    const before = once.get(id);
+    if (before !== undefined && before.until > now) return { id: before.id, isNew: false };
     once.delete(id);
-    once.set(id, now + within);
-    return this.append(stream, text, maxLength);
+    const entry = this.#append(stream, text, maxLength);
+    once.set(id, { id: entry, until: now + within });
+    return { id: entry, isNew: true };
+  }
+
+  /** Here nothing is safer than the memory of this process. */
+  confirm(): Promise<Unsafe | undefined> {
+    return Promise.resolve(undefined);
   }
 
   consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer> {

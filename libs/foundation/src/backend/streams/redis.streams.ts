@@ -11,12 +11,23 @@ import type { Signer } from '../../security/signer.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
+import { Confirmations } from './confirmations.js';
 import { MAX_APART_MS } from './deduplication.js';
 import { RedisConsumer } from './redis.consumer.js';
 import { RedisPlayed } from './redis.deduplication.js';
 import { entriesOf } from './stream.entries.js';
 import { appendOnceScript } from './stream.scripts.js';
-import type { Consumer, ConsumerListener, ConsumerOptions, Once, StreamEntry, Streams } from './streams.js';
+import type {
+  Consumer,
+  ConsumerListener,
+  ConsumerOptions,
+  KeptOnce,
+  Once,
+  Safety,
+  StreamEntry,
+  Streams,
+  Unsafe,
+} from './streams.js';
 
 const JUDGE_RETRY_MS = 200;
 /** How often a sender prolongs the life of a channel; very many times within it. */
@@ -25,8 +36,8 @@ const PROLONG_EVERY_MS = 3_600_000;
 /** What the streams are made of. */
 export interface RedisStreamsParts {
   readonly control: Redis;
-  /** Makes a connection that may block. */
-  readonly connect: () => Redis;
+  /** Makes a connection that may block: for a second, or for so many milliseconds until entries are safe. */
+  readonly connect: (waitMs?: number) => Redis;
   readonly keys: Keys;
   /** Begins the names of this node's consumers. */
   readonly name: string;
@@ -43,10 +54,12 @@ export class RedisStreams implements Streams {
   readonly isTied: boolean;
   #count = 0;
   readonly #lives: Lives;
+  readonly confirmations: Confirmations;
 
   constructor(private readonly parts: RedisStreamsParts) {
     const { seal, lives = LIVES } = parts;
     this.#lives = lives;
+    this.confirmations = new Confirmations(parts.connect, lives.unused);
     this.isTied = seal.signs;
   }
 
@@ -57,19 +70,19 @@ export class RedisStreams implements Streams {
     return id ?? '';
   }
 
-  async appendOnce(
-    stream: string,
-    text: string,
-    maxLength: number,
-    { id, within, at }: Once,
-  ): Promise<string | undefined> {
+  async appendOnce(stream: string, text: string, maxLength: number, { id, within, at }: Once): Promise<KeptOnce> {
     const { control, keys, seal } = this.parts;
     const key = keys.stream(stream);
     const marked = [key, keys.keptOnce(stream, id)];
     const apart = this.isTied ? MAX_APART_MS : Number.MAX_SAFE_INTEGER;
-    const entry = await appendOnceScript.run(control, marked, [maxLength, within, seal.sign(key, text), at, apart]);
+    const args = [maxLength, within, seal.sign(key, text), at, apart];
+    const entry = String(await appendOnceScript.run(control, marked, args));
     this.#prolong(key);
-    return entry === '' ? undefined : String(entry);
+    return entry.startsWith('=') ? { id: entry.slice(1), isNew: false } : { id: entry, isNew: true };
+  }
+
+  confirm(stream: string, id: string, safety: Safety): Promise<Unsafe | undefined> {
+    return this.confirmations.confirm(this.parts.keys.stream(stream), id, safety);
   }
 
   /**
@@ -180,5 +193,6 @@ export class RedisStreams implements Streams {
 
   close(): void {
     for (const consumer of this.#consumers) consumer.stop();
+    this.confirmations.close();
   }
 }

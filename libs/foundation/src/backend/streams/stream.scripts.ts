@@ -15,17 +15,34 @@ end
 
 /**
  * KEYS stream, mark of the id · ARGV most entries, life of the mark, text, the time that it is for, how far the entry
- * may be from that → the id of the entry, or '' where the mark is there: the text was kept before. An entry that is too
- * far, and so cannot be handled, is not marked.
+ * may be from that → the id of the entry, after a `=` where the mark is there: the text was kept before. An entry that
+ * is too far, and so cannot be handled, is not marked.
  */
 export const appendOnceScript = new Script(
   'foundationStreamAppendOnce',
   `
-if redis.call('EXISTS', KEYS[2]) == 1 then return '' end
+local before = redis.call('GET', KEYS[2])
+if before then return '=' .. before end
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'm', ARGV[3])
 local made = tonumber(string.match(id, '^(%d+)-'))
 if math.abs(made - tonumber(ARGV[4])) <= tonumber(ARGV[5]) then redis.call('SET', KEYS[2], id, 'PX', ARGV[2]) end
 return id
+`,
+);
+
+/**
+ * KEYS stream · ARGV life of the stream, ids → those that are not in it. Writes, so that a WAIT or WAITAOF after it on
+ * the same connection is for all that is in the stream by now, whoever wrote that.
+ */
+export const confirmScript = new Script(
+  'foundationStreamConfirm',
+  `
+local gone = {}
+for at = 2, #ARGV do
+  if #redis.call('XRANGE', KEYS[1], ARGV[at], ARGV[at]) == 0 then gone[#gone + 1] = ARGV[at] end
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return gone
 `,
 );
 

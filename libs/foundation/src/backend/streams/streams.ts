@@ -37,6 +37,33 @@ export interface Once {
   at: number;
 }
 
+/** Which entry has a text that is not to be kept twice. */
+export interface KeptOnce {
+  /** Of this text, or of the one that was kept before with the same id. */
+  id: string;
+  isNew: boolean;
+}
+
+/** What an entry has to have reached before it counts as safe. */
+export interface Safety {
+  /** The disk of the primary, or the memory of a number of replicas. */
+  acknowledge: 'fsync' | { replicas: number };
+  /** Milliseconds in which that has to be so. */
+  timeout: number;
+}
+
+/** Why an entry is not known to be safe. */
+export interface Unsafe {
+  /** What happened, as a part of a sentence, and what to do about it. */
+  reason: string;
+  advice: string;
+  /** False for an entry that is not there any longer. */
+  isKept: boolean;
+  /** How many disks or replicas have it, where Redis said so. */
+  reached?: number;
+  cause?: unknown;
+}
+
 /** What a consumer wants. */
 export interface ConsumerOptions {
   stream: string;
@@ -90,11 +117,10 @@ export interface Streams {
   readonly isTied: boolean;
   /** Resolves with the id once the text is kept; about `maxLength` texts are, the oldest go. */
   append(stream: string, text: string, maxLength: number): Promise<string>;
-  /**
-   * The same, unless a text with this id was kept within the time that was given with it: then `undefined`, and nothing
-   * is kept.
-   */
-  appendOnce(stream: string, text: string, maxLength: number, once: Once): Promise<string | undefined>;
+  /** The same, unless a text with this id was kept within the time that was given with it: then nothing is kept. */
+  appendOnce(stream: string, text: string, maxLength: number, once: Once): Promise<KeptOnce>;
+  /** Resolves once the entry is safe, or with why it is not known to be; does not reject. */
+  confirm(stream: string, id: string, safety: Safety): Promise<Unsafe | undefined>;
   /** Resolves once the group exists, or while Redis is unreachable at once: then it is made as soon as it can be. */
   consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer>;
   /**

@@ -3,7 +3,7 @@
  * Underneath Redis Streams with consumer groups, see `redis.streams.ts`.
  */
 import { isApart, Played, replayed, timeOf } from '../../backend/streams/deduplication.js';
-import type { Once, StreamEntry, Streams } from '../../backend/streams/streams.js';
+import type { KeptOnce, Once, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { Resolved } from '../../config/config.js';
 import type { DurableChannelOptions } from '../../config/options.js';
 import type { ContextHook } from '../../context/context.hook.js';
@@ -35,6 +35,7 @@ import {
 import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
 import { DurableSubscription, UNPLAYABLE } from './durable.subscription.js';
+import { requireSafe } from './message.safety.js';
 
 /** What the durable channels work with. */
 export interface DurableTools {
@@ -55,7 +56,7 @@ export interface DurableOptions extends BroadcastOptions {
 
 /** Entries that a replay reads at a time. */
 const PAGE = 100;
-/** The backlog of messages that Redis has not stored yet. */
+/** The backlog of messages that Redis has not stored yet, or not as safely as their channels ask for. */
 export const MAX_UNKEPT = { characters: 32 * 1024 * 1024, messages: 10_000 };
 /** Subscriptions of one node to durable channels: each has a connection to Redis of its own. */
 export const MAX_DURABLE = 1000;
@@ -81,7 +82,7 @@ export class Durable {
     return Object.hasOwn(this.channels, channel);
   }
 
-  /** Resolves once Redis has stored the message. */
+  /** Resolves once Redis has stored the message, and it is as safe as the channel asks for. */
   async send(channel: string, { body, size }: Written, options: DurableOptions = {}, carried?: Carried): Promise<void> {
     if (options.timeout !== undefined) {
       throw new ArgumentError(
@@ -134,10 +135,22 @@ export class Durable {
   async #append(
     channel: string,
     body: string,
-    { type, priority = 'normal', once }: DurableOptions,
+    options: DurableOptions,
     zip: boolean,
     carried: Carried | undefined,
   ): Promise<void> {
+    const id = await this.#added(channel, body, options, zip, carried);
+    return requireSafe(this.tools, channel, id, this.channels[channel]!);
+  }
+
+  /** Resolves with the id of the entry. */
+  async #added(
+    channel: string,
+    body: string,
+    { type, priority = 'normal', once }: DurableOptions,
+    zip: boolean,
+    carried: Carried | undefined,
+  ): Promise<string> {
     const number = (this.#numbers.get(channel) ?? 0) + 1;
     this.#numbers.set(channel, number);
     const extras = type === undefined && !zip && carried === undefined ? undefined : { type, zip, ...carried };
@@ -146,21 +159,20 @@ export class Durable {
     const { streams } = this.tools;
     const { maxLength } = this.channels[channel]!;
     const textOf = (keptAt?: number): string => `[${this.tools.heads.head(priority, number, at, keptAt)},${message}]`;
-    const append = (keptAt?: number): Promise<string | undefined> =>
+    const append = async (keptAt?: number): Promise<KeptOnce> =>
       once === undefined
-        ? streams.append(channel, textOf(keptAt), maxLength)
+        ? { id: await streams.append(channel, textOf(keptAt), maxLength), isNew: true }
         : streams.appendOnce(channel, textOf(keptAt), maxLength, { ...once, at: keptAt ?? at });
     const ahead = this.#ahead.get(channel);
     try {
-      const id = await append(ahead === undefined ? undefined : at + ahead);
-      if (id === undefined) return;
-      if (!this.tools.streams.isTied || !isApart(id, at + (ahead ?? 0))) return;
+      const { id, isNew } = await append(ahead === undefined ? undefined : at + ahead);
+      if (!isNew || !streams.isTied || !isApart(id, at + (ahead ?? 0))) return id;
       // This clock and that of the stream differ by more than a message may be from its entry, so no group takes this
       // one. It is put there once more with the time of the stream: only the one of its time is handled.
       const time = timeOf(id);
       this.#ahead.delete(channel);
       if (isApart(id, Date.now())) this.#ahead.set(channel, time - Date.now());
-      await append(time);
+      return (await append(time)).id;
     } catch (error) {
       throw redisError(this.tools.endpoint, `XADD of a message on "${channel}"; it may be kept all the same`, error);
     }

@@ -6,7 +6,13 @@ import type { Envelope } from '../envelope.js';
 import { MessageDrops } from '../message.drops.js';
 import { DurableSubscription } from './durable.subscription.js';
 
-const limits = { maxLength: 10, maxDeliveries: 3, retryAfter: 100 };
+const limits = {
+  maxLength: 10,
+  maxDeliveries: 3,
+  retryAfter: 100,
+  acknowledge: 'memory',
+  acknowledgeTimeout: 5000,
+} as const;
 
 it('closes a consumer that opens after its subscription has ended', async () => {
   let closed = 0;

@@ -5,6 +5,7 @@ import { findingLines } from './doctor.js';
 import type { Finding } from './doctor.step.js';
 import {
   clockFinding,
+  durabilityFinding,
   latencyFinding,
   notReached,
   permissionFindings,
@@ -42,6 +43,21 @@ describe('of Redis', () => {
     expect(policyFinding({ isSupported: true, hasLimit, ...(policy === undefined ? {} : { policy }) }).verdict).toBe(
       verdict,
     );
+  });
+
+  it.each([
+    [
+      { version: '7.0.15', appendsToFile: true },
+      `'memory', not 'fsync' (Redis 7.0.15 is older than 7.2), no { replicas } (none is connected)`,
+    ],
+    [
+      { version: '7.2.4', appendsToFile: false, replicas: 1 },
+      `'memory', not 'fsync' (appendonly is not yes), { replicas: 1 } at most`,
+    ],
+    [{ version: '8.0.0', appendsToFile: true, replicas: 2 }, `'memory', 'fsync', { replicas: 2 } at most`],
+  ])('says of %p what durable channels can acknowledge by', (facts, text) => {
+    const finding = durabilityFinding({ isSupported: true, hasLimit: false, ...facts });
+    expect(finding).toMatchObject({ verdict: 'ok', text: `durable channels can acknowledge: ${text}` });
   });
 
   it.each([

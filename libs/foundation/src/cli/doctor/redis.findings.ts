@@ -3,7 +3,7 @@
  * Called by the steps about Redis.
  */
 import { aclRule } from '../../backend/redis/redis.acl.js';
-import { OLDEST, type ServerFacts } from '../../backend/redis/redis.info.js';
+import { isAtLeast, OLDEST, OLDEST_WITH_WAITAOF, type ServerFacts } from '../../backend/redis/redis.info.js';
 import type { RedisProbe, Refused } from '../../backend/redis/redis.probe.js';
 import type { LeaseTimes } from '../../config/config.js';
 import { refusalIn } from '../../errors/refusal.js';
@@ -38,6 +38,19 @@ export function policyFinding({ policy, hasLimit }: ServerFacts): Finding {
   const advice = 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in its configuration file';
   if (hasLimit) return failed(`${policy}: Redis may evict leases, and then two owners are possible`, advice);
   return warning(`${policy}, which evicts leases once maxmemory is set; it is not now`, advice);
+}
+
+/** What `acknowledge` of a durable channel may say here. It is no fault when that is `memory` alone. */
+export function durabilityFinding({ version, appendsToFile, replicas = 0 }: ServerFacts): Finding {
+  const isOld = version !== undefined && !isAtLeast(version, OLDEST_WITH_WAITAOF);
+  const why = isOld
+    ? `Redis ${version} is older than ${OLDEST_WITH_WAITAOF}`
+    : appendsToFile
+      ? undefined
+      : 'appendonly is not yes';
+  const disk = why === undefined ? `'fsync'` : `not 'fsync' (${why})`;
+  const copies = replicas === 0 ? 'no { replicas } (none is connected)' : `{ replicas: ${replicas} } at most`;
+  return ok(`durable channels can acknowledge: 'memory', ${disk}, ${copies}`);
 }
 
 /** `samples`: how long each of several answers took, in milliseconds. */

@@ -12,6 +12,7 @@ import { keysOf } from '../../wire/keys.js';
 import { type Case, type Finding, ok, type Step } from './doctor.step.js';
 import {
   clockFinding,
+  durabilityFinding,
   latencyFinding,
   notReached,
   permissionFindings,
@@ -39,6 +40,7 @@ export const REDIS_STEPS: readonly Step[] = [
   },
   onEach('version', async (probe) => [versionFinding(await factsOf(probe))]),
   onEach('maxmemory-policy', async (probe) => [policyFinding(await factsOf(probe))]),
+  onEach('durability', async (probe) => [durabilityFinding(await factsOf(probe))]),
   onEach('latency', async (probe, { lease }) => {
     const samples: number[] = [];
     for (let sample = 0; sample < SAMPLES; sample++) samples.push((await probe.time()).tookMs);

@@ -9,6 +9,7 @@ import {
   type Consumer,
   type ConsumerListener,
   type ConsumerOptions,
+  type KeptOnce,
   type StreamEntry,
   type Streams,
 } from '../../backend/streams/streams.js';
@@ -121,15 +122,16 @@ export function streamsContract(
     });
 
     alone('keeps a text once for as long as its id is remembered', async ([streams]) => {
-      const keep = (id: string, within = 60_000): Promise<string | undefined> =>
+      const keep = (id: string, within = 60_000): Promise<KeptOnce> =>
         streams.appendOnce(STREAM, JSON.stringify(id), MANY, { id, within, at: Date.now() });
       const ids = [await keep('a'), ...(await Promise.all([keep('b'), keep('b')])), await keep('a')];
       assert.deepEqual(
-        ids.map((id) => id === undefined),
-        [false, false, true, true],
+        ids.map(({ isNew }) => isNew),
+        [true, true, false, false],
       );
-      assert.notEqual(await keep('short', 1), undefined);
-      await eventually(async () => (await keep('short', 1)) !== undefined);
+      assert.deepEqual([ids[2]!.id, ids[3]!.id], [ids[1]!.id, ids[0]!.id]);
+      assert.equal((await keep('short', 1)).isNew, true);
+      await eventually(async () => (await keep('short', 1)).isNew);
       const kept = (await streams.range(STREAM, '-', '+', MANY)).map(({ text }) => text);
       assert.deepEqual(
         kept,
