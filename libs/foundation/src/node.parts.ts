@@ -182,7 +182,7 @@ export async function assembleNode(
       : new JournalWriter({ store, node: node.name, now, ...config.journal, clock: view.clock });
   const { release, observes } = config;
   const recorder = journalWriter && new JournalRecorder({ telemetry, view, writer: journalWriter, release, observes });
-  const journal = new Journal({ store, writer: journalWriter, endpoint, clock: view.clock });
+  const journal = new Journal({ store, writer: journalWriter, endpoint, now });
   telemetry.attach('cron.ended', (_event, { job, durationMs, outcome }) =>
     telemetry.figures.job(job, durationMs, outcome === 'failed'),
   );

@@ -10,7 +10,6 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { RedisUnavailableError } from '../errors/connection.errors.js';
 import { isA, show } from '../errors/describe.js';
 import { inRedis } from '../errors/refusal.js';
-import { type Clock, clockOf } from '../time/clock.js';
 import { isObject } from '../wire/decode.js';
 import { type JournalEntry, readEntry } from './journal.entry.js';
 import { type CheckedQuery, checkQuery, isMeant, type JournalQuery } from './journal.query.js';
@@ -34,7 +33,8 @@ export interface JournalParts {
   writer: Pick<JournalWriter, 'flush'> | undefined;
   /** Of Redis, for errors. */
   endpoint: string;
-  clock?: Clock;
+  /** Milliseconds since 1970 by the clock of Redis, as the times of entries are. */
+  now: () => number;
 }
 
 /** Injectable. Reads what happened in the cluster, from any node. */
@@ -60,7 +60,7 @@ export class Journal {
    * @throws ArgumentError, `RedisUnavailableError`, `RedisRefusedError`.
    */
   async read(query: JournalQuery = {}): Promise<JournalEntry[]> {
-    const checked = checkQuery('read', query, clockOf(this.#parts).wall());
+    const checked = checkQuery('read', query, this.#parts.now());
     const { entries } = await this.#scan(checked);
     return entries.sort((one, other) => other.at - one.at);
   }

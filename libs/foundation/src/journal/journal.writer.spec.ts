@@ -43,12 +43,21 @@ beforeEach(() => {
 });
 afterEach(() => writer.close(100));
 
-const read = () => new Journal({ store, writer, endpoint: 'redis' }).read({ limit: 1000 });
+const read = () => new Journal({ store, writer, endpoint: 'redis', now: Date.now }).read({ limit: 1000 });
 const add = (process: string, isEveryday = false) =>
   writer.add({ kind: 'process.started', node: 'n1', process }, { isEveryday });
 const advance = (ms: number) => clock.advance(ms);
 
 describe('what is added', () => {
+  it('is found by how long ago it was, by the clock that its times are of', async () => {
+    add('a'); // at 5
+    await advance(100);
+    const found = (now: number) =>
+      new Journal({ store, writer, endpoint: 'redis', now: () => now }).read({ since: '1m' });
+    expect(await found(60_005)).toHaveLength(1);
+    expect(await found(60_006)).toEqual([]);
+  });
+
   it('is written together, soon, and not at once', async () => {
     for (const name of ['a', 'b', 'c']) add(name);
     expect(store.calls).toHaveLength(0);
