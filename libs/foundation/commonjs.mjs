@@ -18,20 +18,23 @@ const compilerOptions = {
 
 /** Nobody requires the command line. */
 const isProgram = (source) => source.startsWith('cli/');
+/** What is CommonJS already is there once. */
+const isShared = (source) => source.endsWith('.cjs');
+const SHARED = /(?<=\bfrom ')\.\/(?=[^']+\.cjs')/g;
 
 export function writeCommonJs(built) {
   const target = join(built, 'cjs');
   const sources = readdirSync(built, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.parentPath.startsWith(target))
     .map((entry) => relative(built, join(entry.parentPath, entry.name)));
-  const wanted = new Set(sources.filter((source) => !isProgram(source)));
+  const wanted = new Set(sources.filter((source) => !isProgram(source) && !isShared(source)));
   for (const file of existsSync(target) ? readdirSync(target, { recursive: true, withFileTypes: true }) : []) {
     const path = join(file.parentPath, file.name);
     if (file.isFile() && !wanted.has(relative(target, path))) rmSync(path);
   }
   for (const source of sources) {
     const [from, to] = [join(built, source), join(target, source)];
-    if (/\.(map|tsbuildinfo)$/.test(source) || isProgram(source)) continue;
+    if (/\.(map|tsbuildinfo)$/.test(source) || isProgram(source) || isShared(source)) continue;
     if (existsSync(to) && statSync(to).mtimeMs > statSync(from).mtimeMs) continue;
     mkdirSync(dirname(to), { recursive: true });
     if (source.endsWith('.js')) writeFileSync(to, commonJs(source, from));
@@ -43,6 +46,11 @@ export function writeCommonJs(built) {
 function commonJs(source, path) {
   let text = readFileSync(path, 'utf8').replace(/^\/\/# sourceMappingURL=.*\n?/gm, '');
   for (const [said, means] of META) text = text.replace(said, means);
+  const up = source
+    .split(/[\\/]/)
+    .map(() => '..')
+    .join('/');
+  text = text.replace(SHARED, `${up}/${dirname(source)}/`);
   const { outputText, diagnostics } = ts.transpileModule(text, {
     fileName: path,
     compilerOptions,

@@ -18,13 +18,15 @@ for (const entry of readdirSync(built, { recursive: true, withFileTypes: true })
 }
 
 // The page of the dashboard. From its sources the library reads the folder; what is published has it as a module,
-// because bundlers take modules and leave files.
+// because bundlers take modules and leave files: one of CommonJS, which both formats load, so that it is there once.
 const page = join(here, 'src/dashboard/page');
 rmSync(join(built, 'dashboard/page'), { recursive: true, force: true });
 const texts = Object.fromEntries(readdirSync(page).map((name) => [name, readFileSync(join(page, name), 'utf8')]));
 const pageModule = join(built, 'dashboard/page.files.js');
 const [comment = ''] = /^\/\*\*[^]*?\*\/\n/.exec(readFileSync(pageModule, 'utf8')) ?? [];
-writeFileSync(pageModule, `${comment}export const PAGE_FILES = ${JSON.stringify(texts, undefined, 2)};\n`);
+const shared = 'page.files.cjs';
+writeFileSync(join(built, 'dashboard', shared), `module.exports = ${JSON.stringify(texts, undefined, 2)};\n`);
+writeFileSync(pageModule, `${comment}import files from './${shared}';\nexport const PAGE_FILES = files;\n`);
 writeCommonJs(built);
 
 rmSync(target, { recursive: true, force: true });

@@ -1,12 +1,61 @@
 // An application that is CommonJS: it requires the package, forms a cluster, and is told when it loads it twice.
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from 'nestjs-foundation/testing';
 import { AskedChild } from '../support/asked.child.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 const APP = resolve(import.meta.dirname, '../apps/common.cjs');
+
+/** Serves the dashboard, asks for the page and for its modules, and prints what came. */
+const SERVE = `
+  class App {}
+  const token = 'a token of sixteen characters';
+  const imports = [FoundationModule.forRoot(), FoundationDashboardModule.forRoot({ token })];
+  Module({ imports })(App);
+  const serve = async () => {
+    const app = await NestFactory.create(App, { logger: ['error'] });
+    await app.listen(0, '127.0.0.1');
+    const ask = async (path) => {
+      const answer = await fetch((await app.getUrl()) + path);
+      return [answer.status, answer.headers.get('content-type'), (await answer.text()).length];
+    };
+    const paths = ['', '/page/main.js', '/page/uplot.js', '/page/page.css'];
+    console.log(JSON.stringify(await Promise.all(paths.map((path) => ask('/foundation' + path)))));
+    await app.close();
+  };
+  void serve();`;
+const NAMES = {
+  '{ Module }': '@nestjs/common',
+  '{ NestFactory }': '@nestjs/core',
+  '{ FoundationModule }': 'nestjs-foundation',
+  '{ FoundationDashboardModule }': 'nestjs-foundation/dashboard',
+};
+
+describe('the dashboard', () => {
+  it('is served from both formats, by the same page', async () => {
+    const lines = (line: (names: string, from: string) => string): string =>
+      [...Object.entries(NAMES).map(([names, from]) => line(names, from)), SERVE].join('\n');
+    const run = async (format: string, text: string): Promise<unknown> => {
+      const args = [`--input-type=${format}`, '-e', text];
+      const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: resolve(APP, '../..') });
+      return JSON.parse(stdout);
+    };
+    const [common, module] = await Promise.all([
+      run('commonjs', `require('reflect-metadata');${lines((names, from) => `const ${names} = require('${from}');`)}`),
+      run('module', `import 'reflect-metadata';${lines((names, from) => `import ${names} from '${from}';`)}`),
+    ]);
+    expect(common).toEqual(module);
+    const [page, main, uplot, other] = common as [number, string, number][];
+    expect(page).toEqual([200, 'text/html; charset=utf-8', expect.any(Number)]);
+    expect(page![2]).toBeGreaterThan(20_000);
+    for (const script of [main, uplot]) expect(script!.slice(0, 2)).toEqual([200, 'text/javascript; charset=utf-8']);
+    expect(uplot![2]).toBeGreaterThan(20_000);
+    expect(other![0]).toBe(404);
+  });
+});
 
 describe('an application that is CommonJS', () => {
   let server: RedisServer;
