@@ -36,7 +36,7 @@ type Wrong = (...values: unknown[]) => unknown;
 
 /** The keys of `FoundationOptions`. */
 const OPTIONS = (
-  'cluster appName nodeName redis redlock queue lease membership processes channels calls labels capacity ' +
+  'cluster appName nodeName release redis redlock queue lease membership processes channels calls labels capacity ' +
   'expectedNodes shutdownTimeout forgetOrphansAfter readiness topologies transport security journal'
 ).split(' ');
 

@@ -27,6 +27,7 @@ import {
   Membership,
   Partitioned,
   ProcessManager,
+  ServiceMesh,
   Singleton,
   Telemetry,
 } from 'nestjs-foundation';
@@ -64,6 +65,26 @@ class Feed implements Inspectable {
 
 @Partitioned({ partitions: 8 })
 class Carts {}
+
+class Quotes implements Inspectable {
+  #quotes = 0;
+
+  constructor(private readonly says: string) {}
+
+  @Callable()
+  quote(amount: number): string {
+    this.#quotes += 1;
+    return `${this.says} ${amount}`;
+  }
+
+  secret(): string {
+    return 'not callable';
+  }
+
+  inspect(): unknown {
+    return { quotes: this.#quotes };
+  }
+}
 
 /** Lets in whoever says please. */
 @Injectable()
@@ -419,6 +440,8 @@ describe('the dashboard', () => {
       ]),
       ['processes/inspect', { process: 'feed' }],
       ['processes/call', { process: 'feed', method: 'add', args: [1] }],
+      ['services/inspect', { name: 'quotes', instance: 'x' }],
+      ['services/call', { name: 'quotes', instance: 'x', method: 'quote' }],
     ] as const;
     for (const [path, body] of refused) {
       const answer = await ask(one, 'POST', `/foundation/${path as string}`, viewer, body);
@@ -538,7 +561,62 @@ describe('the dashboard', () => {
     expect(await fields('POST', 'processes/inspect', { process })).toEqual([200, ['node', 'methods', 'state']]);
     expect(await fields('POST', 'processes/call', { process, method: 'add', args: [1] })).toEqual([200, ['result']]);
     expect(await fields('POST', 'restart', { process })).toEqual([200, ['ok']]);
+    const { instanceId: instance } = await one.app.get(ServiceMesh).registerService('quotes', new Quotes('a'));
+    const quotes = { name: 'quotes', instance };
+    expect(await fields('POST', 'services/inspect', quotes)).toEqual([200, ['node', 'methods', 'state']]);
+    const call = { ...quotes, method: 'quote', args: [1] };
+    expect(await fields('POST', 'services/call', call)).toEqual([200, ['result']]);
     expect(await fields('POST', 'restart', {})).toEqual([400, expect.arrayContaining(['message'])]);
+  });
+
+  it('looks into an instance of a service and calls it, and no other one, from another node', async () => {
+    const [one, two] = [await node(), await node()];
+    await eventually(() => one.app.get(Membership).members().length === 2);
+    const offer = (by: Node, target: object) => by.app.get(ServiceMesh).registerService('quotes', target);
+    const [first, second] = [await offer(one, new Quotes('first')), await offer(two, new Quotes('second'))];
+    const ref = await eventually(() => one.app.get(ProcessManager).lookupSingleton(Feed));
+    const [outside, byRef] = [await offer(two, { url: 'http://quotes.test' }), await offer(two, ref)];
+    await eventually(async () => (await one.app.get(ServiceMesh).discoverServices()).length === 4);
+    const post = async (path: string, body: object): Promise<[number | undefined, Record<string, unknown>]> => {
+      const answer = await ask(one, 'POST', `/foundation/services/${path}`, BEARER, body);
+      return [answer.status, JSON.parse(answer.body) as Record<string, unknown>];
+    };
+    const [mine, its] = [first, second].map(({ instanceId: instance }) => ({ name: 'quotes', instance }));
+    for (const [instance, says, by] of [
+      [mine, 'first', one],
+      [its, 'second', two],
+    ] as const) {
+      expect(await post('call', { ...instance, method: 'quote', args: [2] })).toEqual([200, { result: `"${says} 2"` }]);
+      expect(await post('call', { ...instance, method: 'quote', args: [3] })).toEqual([200, { result: `"${says} 3"` }]);
+      expect(await post('inspect', instance!)).toEqual([
+        200,
+        { node: by.name, methods: ['quote'], state: `{\n  "quotes": 2\n}` },
+      ]);
+    }
+    // One that stands for a process is the process.
+    const process = { name: 'quotes', instance: byRef.instanceId };
+    expect((await post('inspect', process))[1]).toMatchObject({ methods: ['add'] });
+    expect(await post('call', { ...process, method: 'add', args: [4] })).toEqual([200, { result: '4' }]);
+    for (const [path, body, status] of [
+      ['inspect', { name: 'quotes', instance: 'nothing' }, 404],
+      ['inspect', { name: 'other', instance: second.instanceId }, 404],
+      ['inspect', { name: 'quotes' }, 400],
+      ['inspect', { name: 'quotes', instance: outside.instanceId }, 400],
+      ['call', { name: 'quotes', instance: outside.instanceId, method: 'quote' }, 400],
+      ['call', { ...its, method: 'quote', args: {} }, 400],
+      ['call', { ...its }, 400],
+      ['call', { ...its, method: 'inspect' }, 503],
+      ['call', { ...its, method: 'secret' }, 503],
+    ] as const) {
+      expect([path, body, (await post(path, body))[0]]).toEqual([path, body, status]);
+    }
+    const bare = { authorization: BEARER.authorization, 'content-type': 'application/json' };
+    expect((await ask(one, 'POST', '/foundation/services/call', bare, { ...its, method: 'quote' })).status).toBe(403);
+    await second.deregister();
+    // Until this node hears of that, the call is refused by the other one.
+    await eventually(async () => (await one.app.get(ServiceMesh).discoverServices()).length === 3);
+    const [gone, { message }] = await post('call', { ...its, method: 'quote' });
+    expect([gone, message]).toEqual([404, 'It is not registered any longer.']);
   });
 
   it('has no way to call where the application says so', async () => {
@@ -546,6 +624,7 @@ describe('the dashboard', () => {
     expect(
       (await ask(one, 'POST', '/foundation/processes/call', BEARER, { process: 'feed', method: 'add' })).status,
     ).toBe(404);
+    expect((await ask(one, 'POST', '/foundation/services/call', BEARER, { name: 'quotes' })).status).toBe(404);
     expect((await ask(one, 'GET', '/foundation')).body).toContain('data-calls="off"');
   });
 

@@ -138,6 +138,57 @@ describe('The journal', () => {
     expect(await Promise.all(nodes.map(kept))).toEqual(['0', '1', '1']);
   });
 
+  it('says when the first node of a version comes and the last one of another has left, once', async () => {
+    const releases = async (node: Booted) =>
+      (await read(node, { kind: 'release.*' }))
+        .map(({ kind, release, others, via }) => [kind, release, others, via].join(' '))
+        .reverse();
+    const old = [await start('a', { release: '1.0.0' }), await start('b', { release: '1.0.0' })] as const;
+    await formed(...old);
+    const next = [await start('c', { release: '1.1.0+7' }), await start('d', { release: '1.1.0+7' })] as const;
+    await formed(...old, ...next);
+    expect(
+      old[0].app
+        .get(Membership)
+        .members()
+        .map(({ release }) => release),
+    ).toEqual([...['1.0.0', '1.0.0', '1.1.0+7', '1.1.0+7']]);
+    for (const node of old) await node.app.close();
+    await formed(...next);
+    const wanted = [
+      'release.deployed 1.0.0  code',
+      'release.deployed 1.1.0+7 1.0.0 code',
+      'release.retired 1.0.0 1.1.0+7 code',
+    ];
+    await eventually(async () => (await releases(next[1])).length === wanted.length, { what: 'What was deployed' });
+    // What each node has to say has been said by then.
+    for (const node of next) await read(node);
+    expect(await releases(next[0])).toEqual(wanted);
+    const text = await history('--kind', 'release.*');
+    expect(text.out).toMatch(/release\.deployed +c +release 1\.1\.0\+7, before 1\.0\.0, Foundation \S+, by code/);
+    // A full stop and the same version again is no deployment; with another version it is.
+    for (const node of next) await node.app.close();
+    const again = await start('e', { release: '1.1.0+7' });
+    await eventually(async () => (await read(again, { kind: 'cluster.node_joined' })).some(({ node }) => node === 'e'));
+    expect(await releases(again)).toEqual(wanted);
+    await again.app.close();
+    const last = await start('f', { release: '1.2.0' });
+    await eventually(async () => (await releases(last)).length > wanted.length);
+    expect((await releases(last)).slice(wanted.length)).toEqual(['release.deployed 1.2.0 1.1.0+7 code']);
+  });
+
+  it('says of an empty node once that it is drained', async () => {
+    const [a, b] = [await start('a', { capacity: 0 }), await start('b')];
+    await formed(a, b);
+    await b.app.get(ProcessManager).drain({ node: 'a' });
+    await a.app.close();
+    const drains = await eventually(async () => {
+      const found = await read(b, { node: 'a' });
+      return found.some(({ kind }) => kind === 'cluster.node_left') ? found : undefined;
+    });
+    expect(story(drains.filter(({ kind }) => kind === 'drain.progress'))).toEqual(['drain.progress a drained']);
+  });
+
   it('is read and written by the command line, which is no member', async () => {
     const [a, b] = [await start('a'), await start('b')];
     await formed(a, b);
@@ -153,7 +204,11 @@ describe('The journal', () => {
         ...{ node: expect.stringMatching(/^cli-/), actor: expect.stringContaining('@') },
       },
     ]);
-    const text = await history('billing');
+    // Its new owner writes the start some 50 ms later.
+    const text = await eventually(async () => {
+      const ran = await history('billing');
+      return ran.out.trimEnd().split('\n').at(-1)!.includes('process.started') ? ran : undefined;
+    });
     expect(text).toMatchObject({ code: 0, err: '' });
     const lines = text.out.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^TIME +KIND +PROCESS +NODE +WHAT$/);

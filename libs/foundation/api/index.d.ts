@@ -509,6 +509,7 @@ export interface FoundationEvents {
         node: string;
         bootId: string;
         joinedAt?: number;
+        release?: string;
         reason: LeaveReason;
     };
     'cluster.node_suspect': {
@@ -839,6 +840,7 @@ export interface FoundationOptions {
     readiness?: 'application' | 'member';
     redis?: string | RedisEndpoint | RedisClient | RedisQuorum;
     redlock?: RedlockClient;
+    release?: string;
     security?: SecurityOptions;
     shutdownTimeout?: Duration;
     startupTimeout?: Duration;
@@ -996,6 +998,7 @@ export interface JournalEntry {
     kind: string;
     ms?: number;
     node: string;
+    others?: string;
     process?: string;
     reason?: string;
     release?: string;
@@ -1130,6 +1133,7 @@ export interface Member {
     load: number;
     name: string;
     pid: number;
+    release?: string;
     self: boolean;
     state: MemberState;
     version: string;

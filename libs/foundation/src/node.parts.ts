@@ -118,9 +118,8 @@ export async function assembleNode(
   });
   const replaced = new ReplacedProcesses(view);
   const registry = new ProcessRegistry(backend, table, view, replaced);
-  const control = new NodeControl(config, protocol, view, supervisor, telemetry);
-
   const targets = new ServiceTargets();
+  const control = new NodeControl({ config, membership: protocol, view, supervisor, services: targets, telemetry });
   // What only looks on has nothing to be called, not even itself.
   const callees = config.observes === true ? [] : [replaced, supervisor, targets, control];
   const server = new CallServer({ config, lookups: callees, telemetry, enhancers });
@@ -180,8 +179,8 @@ export async function assembleNode(
     config.journal === false
       ? undefined
       : new JournalWriter({ store, node: node.name, now, ...config.journal, clock: view.clock });
-  const { release, observes } = config;
-  const recorder = journalWriter && new JournalRecorder({ telemetry, view, writer: journalWriter, release, observes });
+  const { observes } = config;
+  const recorder = journalWriter && new JournalRecorder({ telemetry, view, writer: journalWriter, store, observes });
   const journal = new Journal({ store, writer: journalWriter, endpoint, now });
   telemetry.attach('cron.ended', (_event, { job, durationMs, outcome }) =>
     telemetry.figures.job(job, durationMs, outcome === 'failed'),

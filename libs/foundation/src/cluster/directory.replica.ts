@@ -187,9 +187,10 @@ export class DirectoryReplica {
     const present = new Set([own.bootId, ...members.map(({ bootId }) => bootId)]);
     const gone = before.filter(({ bootId }) => !present.has(bootId));
     const reasons = await this.directory.reasons(gone.map(({ bootId }) => bootId)).catch(() => []);
-    gone.forEach(({ name, bootId, joinedAt }, index) => {
+    gone.forEach(({ name, bootId, joinedAt, release }, index) => {
       const reason = reasons[index] ?? 'timeout';
-      this.telemetry.emit('cluster.node_left', { node: name, bootId, joinedAt, reason });
+      const ran = release === undefined ? {} : { release };
+      this.telemetry.emit('cluster.node_left', { node: name, bootId, joinedAt, ...ran, reason });
     });
     this.telemetry.emit('cluster.view_changed', { node: own.name, version, members: members.length });
   }

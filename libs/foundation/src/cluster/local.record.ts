@@ -43,7 +43,7 @@ export class LocalRecord {
     node: LocalNode,
     private readonly config: Pick<
       FoundationConfig,
-      'capacity' | 'labels' | 'quorum' | 'membership' | 'lease' | 'transport'
+      'capacity' | 'labels' | 'release' | 'quorum' | 'membership' | 'lease' | 'transport'
     >,
   ) {
     this.#record = {
@@ -52,6 +52,7 @@ export class LocalRecord {
       host: node.host,
       pid: node.pid,
       version: VERSION,
+      ...(config.release === undefined ? {} : { release: config.release }),
       state: 'up',
       classes: [],
       load: 0,

@@ -12,6 +12,8 @@ export interface Member {
   pid: number;
   /** Of Foundation. */
   version: string;
+  /** Of the application, where one is known. */
+  release?: string;
   state: MemberState;
   /** How many processes it owns. */
   load: number;

@@ -61,7 +61,7 @@ export interface FoundationConfig {
   /** True when nothing names the application, so that it shares its name with every other one of that kind. */
   isUnnamed?: boolean;
   nodeName: string;
-  /** The version in the package.json of the application, where there is one. */
+  /** The version of the application, where one is known. */
   release?: string;
   /** True when the options say that there is a cluster, and FOUNDATION_CLUSTER that there is none. */
   isSwitchedOff?: boolean;

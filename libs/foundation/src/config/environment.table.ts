@@ -16,6 +16,7 @@ export const VARIABLE_KINDS: Readonly<Record<string, VariableKind>> = {
   cluster: 'special',
   appName: 'text',
   nodeName: 'text',
+  release: 'text',
   'redis.url': 'special',
   'redis.host': 'text',
   'redis.port': 'port',

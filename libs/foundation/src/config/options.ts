@@ -290,6 +290,12 @@ export interface FoundationOptions {
    */
   nodeName?: string;
   /**
+   * The version of the application that this node runs, 1 to 100 characters, such as that of its image. The journal
+   * says when the first node of one comes and the last one of another has left. Environment: `FOUNDATION_RELEASE`.
+   * Default: the version in the package.json of the application.
+   */
+  release?: string;
+  /**
    * Where Redis is: a URL, its parts, a ready-made ioredis client (`Redis` or `Cluster`), or a quorum of these.
    * Environment: `FOUNDATION_REDIS_URL`, then `REDIS_URL`; several URLs with spaces between them are a quorum.
    * Default: that of `BullModule.forRoot` or of the one ioredis client among the providers of the application, else

@@ -95,7 +95,8 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   };
   const cookie = given.security?.cookie ?? undefined;
   if (clustered && cookie !== undefined) config.cookie = new Secret(cookie);
-  if (machine.packageVersion !== undefined) config.release = machine.packageVersion;
+  const release = given.release ?? machine.packageVersion;
+  if (release !== undefined) config.release = release;
   if (isUnnamed) config.isUnnamed = true;
   if (isOff) config.isSwitchedOff = true;
   if (given.capacity !== undefined) config.capacity = given.capacity;

@@ -149,6 +149,7 @@ class FoundationShape {
   cluster?: unknown;
   @IsOptional() @IsString({ message: nameMessage }) @Matches(NAME, { message: nameMessage }) appName?: string;
   @IsOptional() @IsString({ message: nameMessage }) @Matches(NAME, { message: nameMessage }) nodeName?: string;
+  @IsOptional() @Matches(/^[^]{1,100}$/, { message: '1 to 100 characters' }) release?: string;
   @IsOptional() redis?: unknown;
   @ValidateBy(
     {

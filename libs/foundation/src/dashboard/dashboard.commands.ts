@@ -6,11 +6,14 @@ import type { IncomingMessage } from 'node:http';
 import { BadRequestException, ForbiddenException, HttpException } from '@nestjs/common';
 import { actingAs } from '../context/actor.js';
 import { RemoteError } from '../errors/call.errors.js';
-import { describe, isA } from '../errors/describe.js';
+import { describe, isA, read } from '../errors/describe.js';
 import { FoundationError } from '../errors/foundation.error.js';
 import { Log } from '../logging/log.js';
+import { written } from '../processes/inspection.js';
 import { type DashboardRequest, userOf } from './dashboard.guard.js';
 
+/** Of a call from the page. */
+const MAX_ARGUMENTS = 20;
 /** A form of another site cannot send this header. */
 const OWN_HEADER = 'x-foundation-dashboard';
 
@@ -56,5 +59,21 @@ export async function attempted<T>(request: DashboardRequest, what: string, comm
     }
     const isBad = /FOUNDATION_(ARGUMENT|PROCESS_UNKNOWN)/.test(error.code ?? '');
     throw new HttpException({ message: error.message }, isBad ? 400 : 503);
+  }
+}
+
+/** The arguments of a call from the page. @throws BadRequestException */
+export function argsOf(body: unknown): unknown[] {
+  const args = read(body, 'args') ?? [];
+  if (Array.isArray(args) && args.length <= MAX_ARGUMENTS) return args as unknown[];
+  throw new BadRequestException(`Send args as a list of at most ${MAX_ARGUMENTS} values.`);
+}
+
+/** What a method returned, as JSON in a text. */
+export function resultOf(returned: unknown): { result: string } {
+  try {
+    return { result: written(returned) };
+  } catch (error) {
+    return { result: `It was called; what it returned is not shown: ${describe(error)}` };
   }
 }

@@ -19,6 +19,7 @@ import {
   type FoundationDashboardOptions,
 } from './dashboard.options.js';
 import { processesControllerAt } from './dashboard.processes.controller.js';
+import { servicesControllerAt } from './dashboard.services.controller.js';
 import { tracesControllerAt } from './dashboard.traces.controller.js';
 import { DepartedNodes } from './departed.nodes.js';
 import { FiguresReader } from './figures.reader.js';
@@ -83,7 +84,7 @@ function dashboardModule(config: DashboardConfig, provider: Provider): DynamicMo
       dashboardControllerAt(config),
       historyControllerAt(config),
       figuresControllerAt(config),
-      ...(config.calls ? [processesControllerAt(config)] : []),
+      ...(config.calls ? [processesControllerAt(config), servicesControllerAt(config)] : []),
       ...(config.traces === undefined ? [] : [tracesControllerAt(config)]),
     ],
     providers: [

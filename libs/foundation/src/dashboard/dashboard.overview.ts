@@ -55,7 +55,10 @@ export interface Overview {
   /** The node that says so. */
   self: string;
   health: Pick<ClusterHealth, 'status' | 'reasons'>;
-  nodes: (Pick<Member, 'name' | 'load' | 'capacity' | 'lag' | 'version' | 'labels' | 'host' | 'pid' | 'joinedAt'> & {
+  nodes: (Pick<
+    Member,
+    'name' | 'load' | 'capacity' | 'lag' | 'version' | 'release' | 'labels' | 'host' | 'pid' | 'joinedAt'
+  > & {
     /** `silent`: it did not answer just now; the cluster does not suspect it yet. */
     state: Member['state'] | 'silent';
   })[];
@@ -65,7 +68,13 @@ export interface Overview {
   processesLeftOut: number;
   /** Those that have several instances. */
   groups: ProcessGroupSeen[];
-  services: Pick<ServiceInfo, 'name' | 'instanceId' | 'node' | 'capabilities' | 'status' | 'registeredAt' | 'stale'>[];
+  services: (Pick<
+    ServiceInfo,
+    'name' | 'instanceId' | 'node' | 'capabilities' | 'status' | 'registeredAt' | 'stale'
+  > & {
+    /** It is reached by an address, which may have a secret in it, and not by calls. */
+    isOutside?: true;
+  })[];
   servicesLeftOut: number;
   /** The cluster-wide cron jobs. */
   jobs: JobSeen[];
@@ -104,9 +113,10 @@ export function overviewOf(facts: Facts): Overview {
     health: { status: health.status, reasons: health.reasons.slice(0, 50) },
     nodes: members
       .slice(0, MAX_LINES)
-      .map(({ name, state, load, capacity, lag, version, labels, host, pid, joinedAt }) => ({
+      .map(({ name, state, load, capacity, lag, version, release, labels, host, pid, joinedAt }) => ({
         ...{ name, load, lag, version, labels, host, pid, joinedAt },
         ...(capacity === undefined ? {} : { capacity }),
+        ...(release === undefined ? {} : { release }),
         state: state === 'up' && silentNodes.includes(name) ? 'silent' : state,
       })),
     processes: [...processes],
@@ -115,8 +125,9 @@ export function overviewOf(facts: Facts): Overview {
     departed: [...facts.departed],
     services: services
       .slice(0, MAX_LINES)
-      .map(({ name, instanceId, node, capabilities, status, registeredAt, stale }) => ({
+      .map(({ name, instanceId, node, capabilities, status, registeredAt, stale, url }) => ({
         ...{ name, instanceId, node, capabilities, status, registeredAt },
+        ...(url === undefined ? {} : { isOutside: true as const }),
         ...(stale === undefined ? {} : { stale }),
       })),
     servicesLeftOut: Math.max(0, services.length - MAX_LINES),

@@ -10,7 +10,7 @@ const row = (facts: unknown, id = `${AT + 5}-0`) => ({
 const FULL: JournalFacts = {
   ...{ at: AT, kind: 'command.move', node: 'n1', by: 'n2', process: 'feed', epoch: 7, reason: 'new disk' },
   ...{ error: 'it broke', from: 'n3', target: 'n4', via: 'dashboard', actor: 'ada', bootId: 'b1', release: '1.2.3' },
-  ...{ version: '0.1.0', count: 3, ms: 12 },
+  ...{ version: '0.1.0', others: '1.2.2', count: 3, ms: 12 },
 };
 
 describe('an entry', () => {
@@ -82,6 +82,11 @@ describe('wordsOf', () => {
     [{ kind: 'cluster.node_left', reason: 'timeout', by: 'n2' }, 'timeout, seen by n2'],
     [{ kind: 'cluster.node_left', reason: 'shutdown', by: 'n1' }, 'shutdown'],
     [{ kind: 'cluster.node_joined', release: '1.2.3', version: '0.1.0' }, 'release 1.2.3, Foundation 0.1.0'],
+    [
+      { kind: 'release.deployed', release: '1.3.0', version: '0.1.0', others: '1.2.3', via: 'code' },
+      'release 1.3.0, before 1.2.3, Foundation 0.1.0, by code',
+    ],
+    [{ kind: 'release.retired', release: '1.2.3', others: '1.3.0', via: 'code' }, 'release 1.2.3, now 1.3.0, by code'],
     [{ kind: 'process.escalated', count: 6 }, '6 crashes'],
     [{ kind: 'process.crashed', error: 'it broke' }, 'it broke'],
   ])('says of %p: %s', (facts, text) => {

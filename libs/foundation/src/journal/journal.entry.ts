@@ -20,7 +20,10 @@ export interface JournalEntry {
   id: string;
   /** When it happened, in milliseconds since 1970 by the Redis clock. */
   at: number;
-  /** What: the name of an event (`process.started`), or `command.` and what was asked for (`command.move`). */
+  /**
+   * What: the name of an event (`process.started`), `command.` and what was asked for (`command.move`), or
+   * `release.deployed` and `release.retired`.
+   */
   kind: string;
   /** Where it happened, or the node that it happened to. */
   node: string;
@@ -42,9 +45,11 @@ export interface JournalEntry {
   actor?: string;
   /** Of a node that has joined or left: which life of it. */
   bootId?: string;
-  /** Of a node that has joined: the version in the package.json of its application, and that of Foundation. */
+  /** Of a node that has joined, and of a deployment: the version of the application, and that of Foundation. */
   release?: string;
   version?: string;
+  /** Of a deployment: the other versions of the application. */
+  others?: string;
   /** How many: crashes before it escalated, times that were missed, entries that were left out. */
   count?: number;
   /** How long, in milliseconds: a start, or how long Redis was away. */
@@ -80,6 +85,7 @@ const readFacts = fromJson(
     bootId: ifRight(word),
     release: ifRight(word),
     version: ifRight(word),
+    others: ifRight(word),
     count: ifRight(whole()),
     ms: ifRight(whole()),
   }),

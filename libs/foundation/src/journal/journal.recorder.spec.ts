@@ -7,7 +7,7 @@ import { JournalRecorder } from './journal.recorder.js';
 import type { Writing } from './journal.writer.js';
 
 const SELF = { name: 'n1', bootId: 'b1' };
-const own = { ...SELF, joinedAt: 100, version: '0.1.0' } as Member;
+const own = { ...SELF, joinedAt: 100, version: '0.1.0', release: '1.2.3', state: 'up' } as Member;
 
 describe('the recorder', () => {
   let telemetry: Telemetry;
@@ -15,7 +15,12 @@ describe('the recorder', () => {
   let recorder: JournalRecorder;
   const add = (facts: Omit<JournalFacts, 'at'>, how: Writing = {}) => void added.push({ ...facts, ...how });
   const view = { self: SELF, own, members: () => [own, { name: 'n2', bootId: 'b2', joinedAt: 300, version: '0.1.0' }] };
-  const parts = () => ({ telemetry, view: view as unknown as ClusterView, writer: { add }, release: '1.2.3' });
+  const parts = () => ({
+    telemetry,
+    view: view as unknown as ClusterView,
+    writer: { add },
+    store: { read: () => Promise.resolve([]) },
+  });
   const kinds = () => added.map(({ kind }) => kind);
 
   beforeEach(() => {
@@ -77,6 +82,16 @@ describe('the recorder', () => {
     added.length = 0;
     telemetry.emit('drain.progress', { node: 'n1', left: 0, total: 0 });
     expect(added).toHaveLength(1); // of the other recorder
+  });
+
+  it('writes of a node that owns nothing once that it is drained, and again when it has taken work since', () => {
+    const empty = { node: 'n1', left: 0, total: 0 };
+    const all = [empty, empty, { node: 'n1', left: 1, total: 1 }, empty];
+    for (const progress of all) telemetry.emit('drain.progress', progress);
+    expect(added.map(({ reason, count }) => [reason, count])).toEqual([['drained', 0]]);
+    telemetry.emit('cluster.view_changed', { node: 'n1', version: 2, members: 1 });
+    telemetry.emit('drain.progress', empty);
+    expect(added).toHaveLength(2);
   });
 
   it('writes of cron jobs what went wrong', () => {

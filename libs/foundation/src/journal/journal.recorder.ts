@@ -8,6 +8,7 @@ import type { FoundationEventName, FoundationEvents } from '../telemetry/events.
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { JournalFacts } from './journal.entry.js';
 import type { JournalWriter, Writing } from './journal.writer.js';
+import { ReleaseRecorder, type ReleaseRecorderParts } from './release.recorder.js';
 
 /** Lives of nodes that were removed and may come back. */
 export const MAX_REMOVED = 1000;
@@ -17,8 +18,7 @@ export interface JournalRecorderParts {
   telemetry: Telemetry;
   view: Pick<ClusterView, 'self' | 'own' | 'members'>;
   writer: Pick<JournalWriter, 'add'>;
-  /** The version of the application, where it has one. */
-  release?: string | undefined;
+  store: ReleaseRecorderParts['store'];
   /** The command line: it gives commands, and is no witness of anything else. */
   observes?: boolean | undefined;
 }
@@ -28,8 +28,14 @@ type Recorded = Omit<JournalFacts, 'at' | 'kind'> & Writing & { kind?: string };
 /** See the file header. */
 export class JournalRecorder {
   readonly #removed = new Set<string>();
+  readonly #releases: ReleaseRecorder;
+  /** What it has said last of a drain: a second one of a node that is drained, as when it ends, is nothing new. */
+  #drain: 'begun' | 'drained' | undefined;
 
-  constructor(private readonly parts: JournalRecorderParts) {}
+  constructor(private readonly parts: JournalRecorderParts) {
+    const { view, store, writer } = parts;
+    this.#releases = new ReleaseRecorder({ view, store, add: (facts) => writer.add(facts) });
+  }
 
   /** Writes from now on; returns the function that ends it. */
   attach(): () => void {
@@ -85,12 +91,16 @@ export class JournalRecorder {
       this.#on('lease.reclaimed', ({ name, node, epoch }) => ({ process: name, node, epoch })),
       this.#on('cluster.node_joined', (joined) => this.#joined(joined)),
       this.#on('cluster.node_left', (left) => this.#left(left)),
+      // After the entries of the nodes themselves.
+      this.parts.telemetry.attach('cluster.node_joined', (_event, joined) => this.#releases.joined(joined)),
+      this.parts.telemetry.attach('cluster.node_left', (_event, left) => this.#releases.left(left)),
       this.#on('cluster.isolated', ({ node, silentMs }) => ({ node, ms: silentMs })),
       this.#on('cluster.rejoined', ({ node, isolatedMs }) => ({ node, ms: isolatedMs })),
       this.#on('cluster.name_taken', ({ node, bootId }) => ({ node, bootId })),
       // Every node finds it.
       this.#on('cluster.data_loss', ({ node, incarnation }) => ({ node, mark: `loss ${incarnation}` })),
-      this.#on('drain.progress', ({ node, left, total }) => this.#drained(node, left, total)),
+      this.#on('drain.progress', (progress) => this.#drains(progress)),
+      this.#on('cluster.view_changed', () => this.#undrained()),
       this.#on('cron.missed', ({ job, node, count }) => ({ process: `${JOB_PREFIX}${job}`, node, count })),
       this.#on('cron.skipped', ({ job, node }) => ({ process: `${JOB_PREFIX}${job}`, node, isEveryday: true })),
       this.#on('cron.interrupted', ({ job, node, ranOn, epoch }) => ({
@@ -104,17 +114,11 @@ export class JournalRecorder {
     ];
   }
 
-  /** The beginning and the end of it. A node whose start fails drains, too, and has never been there. */
-  #drained(node: string, left: number, total: number): Recorded | undefined {
-    if (this.parts.view.own.joinedAt === 0 || (left !== total && left !== 0)) return undefined;
-    return { node, reason: left === 0 ? 'drained' : 'begun', count: total };
-  }
-
   /** Each node says so of itself; of one that was removed and is back, the others. */
   #joined({ node, bootId }: FoundationEvents['cluster.node_joined']): Recorded | undefined {
-    const { view, release } = this.parts;
+    const { view } = this.parts;
     const { self, own } = view;
-    if (bootId === self.bootId) return { node, bootId, release, version: own.version };
+    if (bootId === self.bootId) return { node, bootId, release: own.release, version: own.version };
     if (!this.#removed.delete(bootId)) return undefined;
     const member = view.members().find((each) => each.bootId === bootId);
     const mark = `joined ${bootId} ${member?.joinedAt ?? 0}`;
@@ -125,6 +129,19 @@ export class JournalRecorder {
     if (reason === 'timeout') this.#removed.add(bootId);
     if (this.#removed.size > MAX_REMOVED) this.#removed.delete(this.#removed.values().next().value!);
     return { node, bootId, by: this.parts.view.self.name, reason, mark: leftMark(bootId, joinedAt) };
+  }
+
+  /** The beginning and the end of it. A node whose start fails drains, too, and has never been there. */
+  #drains({ node, left, total }: FoundationEvents['drain.progress']): Recorded | undefined {
+    const reason = left === 0 ? 'drained' : left === total ? 'begun' : undefined;
+    const isNews = reason !== undefined && this.#drain !== 'drained' && this.#drain !== reason;
+    if (!isNews || this.parts.view.own.joinedAt === 0) return undefined;
+    this.#drain = reason;
+    return { node, reason, count: total };
+  }
+
+  #undrained(): undefined {
+    if (this.#drain !== undefined && this.parts.view.own.state === 'up') this.#drain = undefined;
   }
 
   #on<E extends FoundationEventName>(

@@ -3,7 +3,7 @@ import type { JournalEntry } from './journal.entry.js';
 
 /** What an entry says besides its time, kind, process and node. */
 export function wordsOf(entry: JournalEntry): string {
-  const { reason, from, target, epoch, version, release, count, ms, via, actor, error, by } = entry;
+  const { reason, from, target, epoch, version, release, count, ms, via, actor, error, by, others } = entry;
   const isCommand = entry.kind.startsWith('command.');
   const parts = [
     target === undefined ? undefined : isCommand && entry.process !== undefined ? `to ${target}` : target,
@@ -11,6 +11,7 @@ export function wordsOf(entry: JournalEntry): string {
     epoch === undefined ? undefined : `epoch ${epoch}`,
     from === undefined ? undefined : `before on ${from}`,
     release === undefined ? undefined : `release ${release}`,
+    others === undefined ? undefined : `${entry.kind === 'release.retired' ? 'now' : 'before'} ${others}`,
     version === undefined ? undefined : `Foundation ${version}`,
     count === undefined ? undefined : `${count} ${COUNTED[entry.kind] ?? 'in all'}`,
     ms === undefined ? undefined : `${ms} ms`,

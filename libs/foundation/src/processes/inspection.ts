@@ -1,14 +1,15 @@
 /**
- * Looks at a process of this node for an operator: what its `inspect()` says, and which of its methods can be called.
+ * Looks at a process or a service of this node for an operator: what its `inspect()` says, and which of its methods
+ * can be called.
  * Used by the control of the node; underneath the gate, since what looks back is code of the application.
  */
 import { callableOf } from '../calls/callable.decorator.js';
+import type { Callee } from '../calls/callee.js';
 import { describe, read } from '../errors/describe.js';
 import { called, type Counts, Gate } from '../foreign/gate.js';
 import { list, optional, type Reader, record, text } from '../wire/decode.js';
-import type { Instance } from './instance/instance.js';
 
-/** What an operator sees of a process. */
+/** What an operator sees of a process or a service. */
 export interface Inspection {
   /** The names of its `@Callable` methods. */
   methods: string[];
@@ -42,7 +43,7 @@ export class Inspections {
   readonly #going = new Map<string, Promise<Inspection>>();
 
   constructor(
-    private readonly running: (name: string) => Pick<Instance, 'target' | 'call'> | undefined,
+    private readonly running: (name: string) => Pick<Callee, 'target' | 'call'> | undefined,
     counts: Counts,
   ) {
     this.#gate = new Gate(counts);

@@ -5,6 +5,7 @@ import type { ClusterView } from '../cluster/cluster.view.js';
 import type { NodeState } from '../cluster/member.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { ProcessTimeoutError } from '../errors/process.errors.js';
+import { Telemetry } from '../telemetry/telemetry.js';
 import { askNode, NODE_CONTROL, NodeControl } from './node.control.js';
 
 function control(drain: () => Promise<void> = () => Promise.resolve()) {
@@ -26,7 +27,14 @@ function control(drain: () => Promise<void> = () => Promise.resolve()) {
     running: () => undefined,
   };
   const view = { state: 'draining' as NodeState, isLeaving: false, self: { name: 'a', bootId: 'a1' } };
-  return { calls, view, node: new NodeControl({ shutdownTimeout: 50 }, membership, view, supervisor) };
+  const offered = { quote: () => 4, inspect: () => ({ quotes: 1 }) };
+  const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
+  const services = {
+    running: (name: string) =>
+      name === 'service:a1.1' ? { target: offered, lease: { epoch: 1, isHeld: () => true }, call } : undefined,
+  };
+  const parts = { config: { shutdownTimeout: 50 }, membership, view, supervisor, services };
+  return { calls, view, node: new NodeControl({ ...parts, telemetry: new Telemetry() }) };
 }
 
 describe('NodeControl', () => {
@@ -44,6 +52,13 @@ describe('NodeControl', () => {
     await expect(node.undrain()).rejects.toThrow(ArgumentError);
     await expect(node.undrain()).rejects.toThrow('"a" (its application shuts down)');
     expect(calls).toHaveLength(2);
+  });
+
+  it('looks into what it offers as a service', async () => {
+    const { node } = control();
+    expect(await node.inspect('service:a1.1')).toEqual({ methods: [], state: '{\n  "quotes": 1\n}' });
+    expect(await node.inspect('service:a1.2')).toMatchObject({ methods: [], problem: expect.any(String) });
+    await expect(node.inspect({})).rejects.toThrow(ArgumentError);
   });
 
   it('says what a process of it waits for, some of it', () => {

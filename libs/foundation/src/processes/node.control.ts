@@ -16,7 +16,7 @@ import { shown } from '../errors/describe.js';
 import { ProcessTimeoutError } from '../errors/process.errors.js';
 import { givenTime } from '../foreign/given.times.js';
 import { type NodeFigures, type NodeHistory, readSeriesName } from '../telemetry/figures.report.js';
-import { Telemetry } from '../telemetry/telemetry.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import { slotsOf } from '../telemetry/work.figures.js';
 import { clockOf } from '../time/clock.js';
 import type { Duration } from '../time/duration.js';
@@ -65,18 +65,24 @@ export function askNode(membership: Pick<ClusterView, 'members' | 'self'>, calls
   };
 }
 
+/** What the control of a node needs. */
+export interface NodeControlParts {
+  config: Pick<FoundationConfig, 'shutdownTimeout'>;
+  membership: Pick<MembershipProtocol, 'drain' | 'undrain'>;
+  view: Pick<ClusterView, 'state' | 'isLeaving' | 'self'> & Partial<Pick<ClusterView, 'clock'>>;
+  supervisor: Pick<Supervisor, 'drain' | 'undrain' | 'hosted' | 'takes' | 'waitsOf' | 'running'>;
+  /** The objects that are offered as services. */
+  services: Pick<CalleeLookup, 'running'>;
+  telemetry: Pick<Telemetry, 'figures' | 'emit'>;
+}
+
 /** See the file header. */
 export class NodeControl implements CalleeLookup {
   readonly #inspections: Inspections;
 
-  constructor(
-    private readonly config: Pick<FoundationConfig, 'shutdownTimeout'>,
-    private readonly membership: Pick<MembershipProtocol, 'drain' | 'undrain'>,
-    private readonly view: Pick<ClusterView, 'state' | 'isLeaving' | 'self'> & Partial<Pick<ClusterView, 'clock'>>,
-    private readonly supervisor: Pick<Supervisor, 'drain' | 'undrain' | 'hosted' | 'takes' | 'waitsOf' | 'running'>,
-    private readonly telemetry: Pick<Telemetry, 'figures' | 'emit'> = new Telemetry(),
-  ) {
-    this.#inspections = new Inspections((name) => supervisor.running(name), telemetry);
+  constructor(private readonly parts: NodeControlParts) {
+    const { supervisor, services, telemetry } = parts;
+    this.#inspections = new Inspections((name) => supervisor.running(name) ?? services.running(name), telemetry);
   }
 
   /**
@@ -85,11 +91,11 @@ export class NodeControl implements CalleeLookup {
    * @throws ProcessTimeoutError when something has not stopped by then; it goes on stopping.
    */
   @Callable({ idempotent: true })
-  async drain(timeout: unknown = this.config.shutdownTimeout): Promise<void> {
+  async drain(timeout: unknown = this.parts.config.shutdownTimeout): Promise<void> {
     const ms = givenTime('drain', 'timeout', timeout as Duration);
-    await this.membership.drain();
-    if (await endsWithin(ms, this.supervisor.drain(), clockOf(this.view))) return;
-    const left = this.supervisor.hosted().map(({ name }) => name);
+    await this.parts.membership.drain();
+    if (await endsWithin(ms, this.parts.supervisor.drain(), clockOf(this.parts.view))) return;
+    const left = this.parts.supervisor.hosted().map(({ name }) => name);
     throw new ProcessTimeoutError(
       left.join(', '),
       'did not stop',
@@ -106,19 +112,19 @@ export class NodeControl implements CalleeLookup {
    */
   @Callable({ idempotent: true })
   async undrain(): Promise<void> {
-    const { view } = this;
+    const { view } = this.parts;
     if (view.isLeaving || view.state === 'left') {
       const expected = 'a node that goes on running; start this one again';
       throw new ArgumentError('undrain', 'node', `"${view.self.name}" (its application shuts down)`, expected);
     }
-    await this.membership.undrain();
-    this.supervisor.undrain();
+    await this.parts.membership.undrain();
+    this.parts.supervisor.undrain();
   }
 
   /** What the hooks, tasks and calls of a process of this node wait for. */
   @Callable()
   waitsOf(name: unknown): string[] {
-    return typeof name === 'string' ? this.supervisor.waitsOf(name).slice(0, MAX_WAITS) : [];
+    return typeof name === 'string' ? this.parts.supervisor.waitsOf(name).slice(0, MAX_WAITS) : [];
   }
 
   /** Whether this node keeps a place for a process that is to move here; see `Supervisor.takes`. */
@@ -132,13 +138,13 @@ export class NodeControl implements CalleeLookup {
         'a name, and a number or null',
       );
     }
-    return this.supervisor.takes(name, typeof limit === 'number' ? limit : undefined, from);
+    return this.parts.supervisor.takes(name, typeof limit === 'number' ? limit : undefined, from);
   }
 
   /** What ran here within the last minutes, 1 to 60: all methods, handlers and jobs. */
   @Callable()
   work(minutes: unknown): NodeFigures {
-    return this.telemetry.figures.report(slotsOf(minutes));
+    return this.parts.telemetry.figures.report(slotsOf(minutes));
   }
 
   /** What one of them did in the last hour. */
@@ -146,10 +152,10 @@ export class NodeControl implements CalleeLookup {
   workHistory(name: unknown): NodeHistory {
     const series = readSeriesName(name);
     if (series === undefined) throw new ArgumentError('workHistory', 'name', shown(name, 80), 'the name of a series');
-    return this.telemetry.figures.history(series);
+    return this.parts.telemetry.figures.history(series);
   }
 
-  /** What a process of this node says of itself, and which of its methods can be called. */
+  /** What a process or a service of this node says of itself, and which of its methods can be called. */
   @Callable()
   async inspect(name: unknown): Promise<Inspection> {
     if (typeof name === 'string') return this.#inspections.of(name);

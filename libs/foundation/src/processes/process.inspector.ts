@@ -25,8 +25,15 @@ export class ProcessInspector {
   async inspect(name: string): Promise<(Inspection & { node: string }) | undefined> {
     const owner = await this.owner(name);
     if (owner === undefined) return undefined;
-    const { node, bootId } = owner;
-    const answer = await this.calls.callAt(controlOf({ name: node, bootId }), 'inspect', [name], {
+    return this.inspectAt(owner, name);
+  }
+
+  /** The same of what a call reaches by this name on a node: a service is no process, and has no owner. */
+  async inspectAt(
+    { node, bootId }: Pick<OwnerRecord, 'node' | 'bootId'>,
+    callee: string,
+  ): Promise<Inspection & { node: string }> {
+    const answer = await this.calls.callAt(controlOf({ name: node, bootId }), 'inspect', [callee], {
       timeout: ANSWER_MS,
     });
     return { node, ...(readInspection(answer) ?? { methods: [], problem: 'What its node answered cannot be read.' }) };

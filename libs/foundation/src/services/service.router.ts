@@ -19,7 +19,7 @@ import { Balancer } from './service.balancer.js';
 import { type Question, readCriteria, requireFields } from './service.criteria.js';
 import type { ServiceCallOptions, ServiceCriteria, ServiceInfo } from './service.js';
 import type { ServiceRegistry } from './service.registry.js';
-import type { ServiceTargets } from './service.targets.js';
+import { calleeOf } from './service.targets.js';
 
 const HEALTH_CHECK_MS = 2000;
 
@@ -27,7 +27,6 @@ const HEALTH_CHECK_MS = 2000;
 export interface ServiceRouterParts {
   membership: ClusterView;
   registry: ServiceRegistry;
-  targets: Pick<ServiceTargets, 'calleeOf'>;
   calls: Pick<CallRouter, 'call' | 'callAt'>;
   telemetry: Telemetry;
 }
@@ -98,7 +97,7 @@ export class ServiceRouter {
     // It repeats by itself what may be, as its row says.
     if (service.process !== undefined) return this.parts.calls.call({ name: service.process }, method, args, own);
     const { node, bootId, instanceId } = service;
-    return this.parts.calls.callAt({ ...this.parts.targets.calleeOf(instanceId), node, bootId }, method, args, options);
+    return this.parts.calls.callAt({ ...calleeOf(instanceId), node, bootId }, method, args, options);
   }
 
   #find({ name, capability, matches }: Question): ServiceInfo[] {

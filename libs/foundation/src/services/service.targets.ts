@@ -7,19 +7,19 @@ import type { Callee, CalleeLookup } from '../calls/callee.js';
 /** Begins the name by which calls reach an object; no process has one that begins so. */
 const PREFIX = 'service:';
 
+/** How calls name an instance. An object has no epochs: it is registered once, under an id of its own. */
+export function calleeOf(instanceId: string): { name: string; epoch: number } {
+  return { name: `${PREFIX}${instanceId}`, epoch: 1 };
+}
+
 /** See the file header. */
 export class ServiceTargets implements CalleeLookup {
   readonly #targets = new Map<string, Callee>();
   readonly #underWay = new Set<Promise<unknown>>();
 
-  /** How calls name an instance. An object has no epochs: it is registered once, under an id of its own. */
-  calleeOf(instanceId: string): { name: string; epoch: number } {
-    return { name: `${PREFIX}${instanceId}`, epoch: 1 };
-  }
-
   /** @param subject the name of the service. */
   add(instanceId: string, target: object, subject?: string): void {
-    const { name, epoch } = this.calleeOf(instanceId);
+    const { name, epoch } = calleeOf(instanceId);
     // An object has no lease to lose: what it has begun counts also when it is withdrawn meanwhile.
     const named = subject === undefined ? {} : { subject };
     const call: Callee['call'] = (work) => this.#keep(work);
@@ -36,7 +36,7 @@ export class ServiceTargets implements CalleeLookup {
   }
 
   delete(instanceId: string): void {
-    this.#targets.delete(this.calleeOf(instanceId).name);
+    this.#targets.delete(calleeOf(instanceId).name);
   }
 
   clear(): void {

@@ -234,8 +234,11 @@ export type CommandSource =
 export interface FoundationEvents {
   /** A node became a member of this node's view; also emitted once for this node itself. */
   'cluster.node_joined': { node: string; bootId: string };
-  /** A node is no longer in the view; `joinedAt` in milliseconds since 1970 by the Redis clock. */
-  'cluster.node_left': { node: string; bootId: string; joinedAt?: number; reason: LeaveReason };
+  /**
+   * A node is no longer in the view; `joinedAt` in milliseconds since 1970 by the Redis clock, `release` the version of
+   * its application.
+   */
+  'cluster.node_left': { node: string; bootId: string; joinedAt?: number; release?: string; reason: LeaveReason };
   /** A member missed heartbeats, or sent one again. */
   'cluster.node_suspect': { node: string; bootId: string; suspect: boolean };
   /** This node's view of the membership changed. */

@@ -22,6 +22,8 @@ export interface NodeRecord {
   pid: number;
   /** Version of Foundation. */
   version: string;
+  /** Version of the application. */
+  release?: string;
   state: 'up' | 'draining';
   /** Names of the decorated process classes this node can run. */
   classes: string[];

@@ -78,6 +78,7 @@ const readRest = record<Omit<NodeRecord, 'classes' | 'declares' | 'joinedAt'>>({
   host: or(word, '?'),
   pid: number,
   version: or(word, '?'),
+  release: ifRight(cutText(100)),
   state: or(oneOf('up', 'draining'), 'up'),
   load: count,
   capacity: optional(count),

@@ -56,7 +56,7 @@ function timeOf(at: number): string {
 }
 
 const BAD = /crashed|escalated|lost|isolated|interrupted|name_taken/;
-const WARN = /lease|missed|skipped|drain|left_out|unrecorded/;
+const WARN = /release|lease|missed|skipped|drain|left_out|unrecorded/;
 
 function colorOf({ kind, reason }: JournalEntry): Color | undefined {
   if (BAD.test(kind) || (kind === 'cluster.node_left' && reason !== 'shutdown')) return 'red';

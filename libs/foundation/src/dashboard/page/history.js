@@ -8,7 +8,7 @@ const EVERY_MS = 3000;
 const STEPS = [100, 1000];
 
 const BAD = /crashed|escalated|lost|isolated|interrupted|name_taken/;
-const WARN = /^command|drain|missed|skipped|left_out|unrecorded|node_left/;
+const WARN = /^command|^release|drain|missed|skipped|left_out|unrecorded|node_left/;
 
 const clock = new Intl.DateTimeFormat('en-GB', { dateStyle: 'short', timeStyle: 'medium' });
 const form = byId('history-form');

@@ -1,18 +1,23 @@
-// Looks into one process, and calls one of its methods. What comes back is text and only ever set as text.
+// Looks into one process or service, and calls one of its methods. What comes back is text and only ever set as text.
 import { byId, tone, write } from './dom.js';
 import { send } from './server.js';
 
-/** The process that is looked into at the moment. */
+/** What is looked into at the moment: its title, where it is asked, and how it is named there. */
 let open;
 
-export async function lookInto(process) {
-  open = process;
-  write(byId('look-title'), process.name);
+export const lookIntoProcess = ({ name }) => lookInto({ title: name, path: 'processes', names: { process: name } });
+
+export const lookIntoService = ({ name, instanceId }) =>
+  lookInto({ title: name, path: 'services', names: { name, instance: instanceId } });
+
+async function lookInto(one) {
+  open = one;
+  write(byId('look-title'), one.title);
   for (const id of ['look-state', 'look-call', 'look-yes', 'look-error', 'look-result']) byId(id).hidden = true;
   write(byId('look-note'), 'Looking…');
   if (!byId('look').open) byId('look').showModal();
-  const { body, failure } = await send('processes/inspect', { process: process.name });
-  if (open !== process) return; // closed meanwhile, or another one is open
+  const { body, failure } = await send(`${one.path}/inspect`, one.names);
+  if (open !== one) return; // closed meanwhile, or another one is open
   if (failure !== undefined) return write(byId('look-note'), failure);
   const { node, state, problem, methods } = body;
   write(byId('look-note'), `On ${node}. ${problem ?? 'What inspect() returned:'}`);
@@ -26,7 +31,7 @@ export async function lookInto(process) {
 
 async function call(event) {
   event.preventDefault();
-  const process = open;
+  const one = open;
   let args;
   try {
     args = JSON.parse(byId('look-args').value);
@@ -36,11 +41,11 @@ async function call(event) {
   if (!Array.isArray(args)) return refuse('Write the arguments as a list in JSON: ["a", 1].');
   byId('look-error').hidden = true;
   byId('look-yes').disabled = true;
-  const { body, failure } = await send('processes/call', {
-    ...{ process: process.name, method: byId('look-method').value, args },
+  const { body, failure } = await send(`${one.path}/call`, {
+    ...{ ...one.names, method: byId('look-method').value, args },
   });
   byId('look-yes').disabled = false;
-  if (open !== process) return;
+  if (open !== one) return;
   if (failure !== undefined) return refuse(failure);
   write(byId('look-result'), body.result);
   byId('look-result').hidden = false;

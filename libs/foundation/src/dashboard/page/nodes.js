@@ -1,6 +1,6 @@
 // The cards of the nodes.
 import { askDrain, askUndrain } from './actions.js';
-import { badge, byId, chips, keyed, tone, write } from './dom.js';
+import { badge, byId, chips, keyed, title, tone, write } from './dom.js';
 import { duration, lag, number } from './format.js';
 import { shown, troubledFirst } from './tables.js';
 
@@ -29,7 +29,8 @@ export function renderNodes({ nodes, departed, self, at }) {
       write(row.load, node.capacity > 0 ? `${number(node.load)} of ${number(node.capacity)}` : number(node.load));
       write(row.lag, lag(node.lag));
       write(row.uptime, duration(at - node.joinedAt));
-      write(row.version, node.version || '–');
+      write(row.version, node.release ?? `Foundation ${node.version}`);
+      title(row.version, `Foundation ${node.version}`);
       row.gauge.hidden = !(node.capacity > 0);
       const share = node.capacity > 0 ? Math.min(1, node.load / node.capacity) : 0;
       row.level.style.width = `${share * 100}%`;

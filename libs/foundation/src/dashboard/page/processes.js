@@ -3,7 +3,7 @@ import { askMove, askRestart } from './actions.js';
 import { badge, byId, keyed, title, tone, toneOf, write } from './dom.js';
 import { duration, number, sum } from './format.js';
 import { historyOf } from './history.js';
-import { lookInto } from './look.js';
+import { lookIntoProcess } from './look.js';
 import { isOpen, shown, toggle, troubledFirst } from './tables.js';
 
 const textOf = ({ name, kind, state, node, why, error, members }) =>
@@ -38,7 +38,7 @@ export function renderProcesses(overview, filter) {
       row.restarts.classList.toggle('bad', one.restarts > 0);
     },
     (row) => {
-      row.look.addEventListener('click', () => lookInto(row.item));
+      row.look.addEventListener('click', () => lookIntoProcess(row.item));
       row.move.addEventListener('click', () => askMove(row.item, row.nodes));
       row.restart.addEventListener('click', () => askRestart(row.item));
       row.toggle.addEventListener('click', () => toggle(`process ${row.item.name}`));

@@ -1,6 +1,7 @@
 // The table of the services, one row for each instance.
 import { badge, byId, chips, keyed, write } from './dom.js';
 import { duration } from './format.js';
+import { lookIntoService } from './look.js';
 import { shown } from './tables.js';
 
 const textOf = ({ name, instanceId, node, status, capabilities }) =>
@@ -20,6 +21,9 @@ export function renderServices({ services, servicesLeftOut, at }, filter) {
       write(row.node, service.node);
       chips(row.capabilities, service.capabilities);
       write(row.age, duration(at - service.registeredAt));
+      row.look.disabled = service.isOutside === true;
+      row.look.setAttribute('aria-label', `Look into ${service.name} on ${service.node}`);
     },
+    (row) => row.look.addEventListener('click', () => lookIntoService(row.item)),
   );
 }
