@@ -308,6 +308,20 @@ describe('A durable channel that waits for the disk', () => {
     return expect(await kept(node)).toEqual(['first', 'unsure']);
   });
 
+  it('says so at the start when WAITAOF answers at once', async () => {
+    if (!knows) return expect(await redis.cli('CONFIG', 'GET', 'appendfsync')).toContain('everysec');
+    const early = /warn .*WAITAOF answers at once.*redis\/redis#13793/;
+    await redis.cli('CONFIG', 'SET', 'appendfsync', 'no');
+    await bootNode(1000);
+    expect(log.lines.join('\n')).not.toMatch(early);
+    await redis.cli('CONFIG', 'SET', 'appendfsync', 'always');
+    const node = await bootNode();
+    await publish(node, 'sure');
+    await redis.cli('CONFIG', 'SET', 'appendfsync', 'everysec');
+    expect(await redis.cli('KEYS', '*:probe')).toBe('');
+    return expect(log.lines.join('\n')).toMatch(early);
+  });
+
   it('says that one process has only its memory', async () => {
     const node = await bootNode(undefined, { cluster: false });
     await publish(node, 1);

@@ -123,7 +123,9 @@ export class RedisConnections {
    */
   blocking(waitMs?: number): Redis {
     const role = waitMs === undefined ? 'stream' : 'acknowledge';
-    const client = this.#open(role, this.config.redis, FAST, SILENT_MS + (waitMs ?? 1000));
+    const silent = SILENT_MS + (waitMs ?? 1000);
+    // An adopted client may have a shorter one.
+    const client = this.#open(role, this.config.redis, { ...FAST, commandTimeout: silent }, silent);
     this.#duplicates.add(client);
     client.once('end', () => this.#duplicates.delete(client));
     return client;

@@ -11,6 +11,7 @@ type Reply = [error: Error | null, result?: unknown];
 class FakeClient extends EventEmitter {
   status = 'ready';
   isCluster = false;
+  connections = 0;
   /** What each pipeline has asked for, as words. */
   readonly asked: string[][] = [];
   /** Answers to pipelines in their order: of the WAIT, what is gone before. */
@@ -47,11 +48,18 @@ class FakeClient extends EventEmitter {
 }
 
 const replyError = (message: string): Error => Object.assign(new Error(message), { name: 'ReplyError' });
-const lane = (client: FakeClient, more: Partial<Safety> = {}): ConfirmationLane =>
+const lane = (client: FakeClient, more: Partial<Safety> = {}, isThere = false): ConfirmationLane =>
   new ConfirmationLane(
     { acknowledge: { replicas: 1 }, timeout: 5000, ...more },
-    () => client as unknown as Redis,
-    1000,
+    {
+      connect: () => {
+        client.connections += 1;
+        client.status = 'ready';
+        return client as unknown as Redis;
+      },
+      isThere: () => Promise.resolve(isThere),
+      unused: 1000,
+    },
   );
 
 it('asks once for what comes in a turn, and once for all that comes while it waits', async () => {
@@ -82,6 +90,18 @@ it('looks for entries in pieces, and tells the streams that have them apart', as
   expect((await Promise.all(all)).filter(Boolean)).toEqual([]);
   expect(await other).toMatchObject({ isKept: false });
   expect(client.asked).toHaveLength(1);
+});
+
+it('looks for another primary when an entry is where it was kept, and not where it is waited for', async () => {
+  const client = new FakeClient();
+  client.answer = (ids) => Promise.resolve({ gone: client.connections === 1 ? ids.slice(0, 1) : [], wait: 1 });
+  const one = lane(client, {}, true);
+  expect(await Promise.all([one.confirm('s', '1-0'), one.confirm('s', '1-1')])).toEqual([undefined, undefined]);
+  expect(client.connections).toBe(2);
+  expect(client.asked).toEqual([
+    ['1-0', '1-1', 'wait'],
+    ['1-0', 'wait'],
+  ]);
 });
 
 it('asks once more after an answer that passes, and not after a refusal', async () => {

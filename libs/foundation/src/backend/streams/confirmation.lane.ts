@@ -36,6 +36,16 @@ export function adviceFor(acknowledge: Safety['acknowledge'], reply: string): st
   return 'Look into the log of Redis.';
 }
 
+/** What is used to wait. */
+export interface ConfirmationParts {
+  /** Makes a connection that may block for so many milliseconds. */
+  readonly connect: (waitMs: number) => Redis;
+  /** Looks for an entry on the connection on which it was kept. */
+  readonly isThere: (key: string, id: string) => Promise<boolean>;
+  /** How long an unused stream lives. */
+  readonly unused: number;
+}
+
 interface Pending {
   readonly key: string;
   readonly id: string;
@@ -55,8 +65,7 @@ export class ConfirmationLane {
 
   constructor(
     private readonly safety: Safety,
-    private readonly connect: (waitMs: number) => Redis,
-    private readonly unused: number,
+    private readonly parts: ConfirmationParts,
   ) {}
 
   confirm(key: string, id: string): Promise<Unsafe | undefined> {
@@ -103,7 +112,7 @@ export class ConfirmationLane {
 
   /** False when it has to be asked once more. */
   async #ask(batch: readonly Pending[]): Promise<boolean> {
-    const client = (this.#client ??= this.connect(this.safety.timeout));
+    const client = (this.#client ??= this.parts.connect(this.safety.timeout));
     await connected(client);
     if (client.status !== 'ready') throw new Error('Connection is closed.');
     const { acknowledge } = this.safety;
@@ -113,7 +122,7 @@ export class ConfirmationLane {
     const looks = [...idsByKey(batch)].flatMap(([key, ids]) =>
       callsOf(ids, IDS_AT_ONCE).map((some) => ({ key, some })),
     );
-    for (const { key, some } of looks) pipeline.eval(confirmScript.lua, 1, key, this.unused, ...some);
+    for (const { key, some } of looks) pipeline.eval(confirmScript.lua, 1, key, this.parts.unused, ...some);
     const [command, ...args] = waitCommand(acknowledge, Math.max(1, leftUntil(dueAt)));
     const replies = (await pipeline.call(command, ...args).exec()) ?? [];
     const failure = replies.find(([error]) => error)?.[0];
@@ -123,11 +132,26 @@ export class ConfirmationLane {
     const reply = replies.at(-1)?.[1];
     const reached = toNumber(Array.isArray(reply) ? reply[0] : reply);
     const isReached = reached >= (acknowledge === 'fsync' ? 1 : acknowledge.replicas);
-    for (const pending of batch) if (gone.has(`${pending.key} ${pending.id}`)) pending.settle(GONE);
+    const missing = new Set(batch.filter(({ key, id }) => gone.has(`${key} ${id}`)));
+    const isElsewhere = await this.#missed([...missing]);
     // CLIENT UNBLOCK ends a wait early, and there are servers that do not wait.
     if (!isReached && leftUntil(dueAt) > MARGIN_MS) return false;
-    for (const pending of batch) pending.settle(isReached ? undefined : this.#tooFew(reached));
-    return true;
+    for (const pending of batch) {
+      if (!missing.has(pending)) pending.settle(isReached ? undefined : this.#tooFew(reached));
+    }
+    return !isElsewhere;
+  }
+
+  /** True when some of these are where they were kept: then this connection leads to a former primary. */
+  async #missed(missing: readonly Pending[]): Promise<boolean> {
+    const found = await Promise.all(missing.map(({ key, id }) => this.parts.isThere(key, id)));
+    for (const [index, pending] of missing.entries()) if (!found[index]) pending.settle(GONE);
+    const isElsewhere = found.includes(true);
+    if (isElsewhere && this.#client !== undefined) {
+      disconnect(this.#client);
+      this.#client = undefined;
+    }
+    return isElsewhere;
   }
 
   #failed(batch: readonly Pending[], error: unknown): boolean {

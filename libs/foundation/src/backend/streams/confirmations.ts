@@ -9,7 +9,8 @@ import { redisError } from '../../errors/refusal.js';
 import { Log } from '../../logging/log.js';
 import { toNumber } from '../redis/lua.script.js';
 import { serverFacts } from '../redis/redis.info.js';
-import { adviceFor, ConfirmationLane, waitCommand } from './confirmation.lane.js';
+import { adviceFor, ConfirmationLane, type ConfirmationParts, waitCommand } from './confirmation.lane.js';
+import { answersEarly } from './early.answers.js';
 import { nameOf } from './safeties.js';
 import type { Safety, Unsafe } from './streams.js';
 
@@ -29,11 +30,7 @@ export class Confirmations {
   #isImitated = false;
   #isClosed = false;
 
-  constructor(
-    private readonly connect: (waitMs: number) => Redis,
-    /** How long an unused stream lives. */
-    private readonly unused: number,
-  ) {}
+  constructor(private readonly parts: ConfirmationParts) {}
 
   /**
    * Tries what will be asked.
@@ -57,6 +54,13 @@ export class Confirmations {
           .exec()) ?? [];
       const [error, reached] = replies[1] ?? [new Error('no answer')];
       if (error) throw this.#refused(endpoint, acknowledge, command, error);
+      if (acknowledge === 'fsync' && (await answersEarly(control, `${key}:probe`))) {
+        this.#log.warn(
+          'WAITAOF answers at once. That is right with appendfsync always; with everysec this Redis has the fault ' +
+            'redis/redis#13793 and acknowledges what is not on disk: set appendfsync always',
+          { endpoint },
+        );
+      }
       if (acknowledge !== 'fsync' && toNumber(reached) < acknowledge.replicas) {
         const details = { endpoint, asked: acknowledge.replicas, connected: toNumber(reached) };
         this.#log.warn(
@@ -82,7 +86,7 @@ export class Confirmations {
   confirm(key: string, id: string, safety: Safety): Promise<Unsafe | undefined> {
     if (this.#isImitated) return Promise.resolve(undefined);
     const name = nameOf(safety);
-    const lane = this.#lanes.get(name) ?? new ConfirmationLane(safety, this.connect, this.unused);
+    const lane = this.#lanes.get(name) ?? new ConfirmationLane(safety, this.parts);
     if (this.#isClosed) lane.close();
     else this.#lanes.set(name, lane);
     return lane.confirm(key, id);

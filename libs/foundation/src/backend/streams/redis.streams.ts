@@ -59,7 +59,9 @@ export class RedisStreams implements Streams {
   constructor(private readonly parts: RedisStreamsParts) {
     const { seal, lives = LIVES } = parts;
     this.#lives = lives;
-    this.confirmations = new Confirmations(parts.connect, lives.unused);
+    const isThere = async (key: string, id: string): Promise<boolean> =>
+      (await parts.control.xrange(key, id, id)).length > 0;
+    this.confirmations = new Confirmations({ connect: parts.connect, isThere, unused: lives.unused });
     this.isTied = seal.signs;
   }
 
