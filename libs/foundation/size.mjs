@@ -7,9 +7,10 @@ import { resolve } from 'node:path';
  * levels, growth and of other libraries, which were measured for the first time. By 1 % with the entries socket.io,
  * locks, outbox and cache. By 5 % with the figures of methods and handlers: half of it is uPlot, which draws them
  * (51 KB). By 1 % with what waits until durable messages are safe. Down by 4 % when both formats shared the files of
- * the page.
+ * the page. By 0.5 % with the invariants of services, durable channels, the configuration and acknowledgements in the
+ * checker of histories.
  */
-const BUDGET = { size: 1_105_000, unpackedSize: 6_290_000, entryCount: 1820 };
+const BUDGET = { size: 1_111_000, unpackedSize: 6_325_000, entryCount: 1820 };
 
 const folder = resolve(import.meta.dirname, '../../dist/libs/foundation');
 const options = {

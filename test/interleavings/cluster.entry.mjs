@@ -6,11 +6,16 @@ import { msBetween, passed } from '../../dist/test/support/history.time.js';
 import { Actions, LONGEST_LEASE_MS } from '../chaos/history.actions.mjs';
 import { describeAction, SLOTS } from '../chaos/history.plan.mjs';
 import { oneView } from '../chaos/one.view.mjs';
+import { KeptMessages } from './kept.messages.mjs';
 
 const [redis] = servers;
 const OWNED_WITHIN_MS = 20_000;
 /** The ttl of a lease, and some time to take it. */
 const LAST_LEASE_MS = 2500;
+/** The loss of a message is reported so soon, where nothing is slow but what the world makes slow. */
+const TOLD_WITHIN_MS = 5000;
+/** What is due again is due after 3 s; what was delivered twice comes alone. */
+const AGREED_WITHIN_MS = 40_000;
 const COOKIE = 'the cookie of simulated nodes';
 
 class SimulatedNode {
@@ -29,7 +34,10 @@ class SimulatedNode {
     };
     this.actor = bootNode({
       ...{ name, env: { ...env, FOUNDATION_NODE_NAME: name }, options },
-      line: (line) => cluster.lines.push(line),
+      line: (line) => {
+        cluster.lines.push(line);
+        cluster.kept.note(line);
+      },
       exited: (code) => this.#exits(code, null),
     });
     this.pid = this.actor.pid;
@@ -97,14 +105,21 @@ class SimulatedCluster {
   lines = [];
   nodes = new Map();
   all = [];
-  #facts = { cut: [], redisFrozen: [], wanted: [] };
+  kept = new KeptMessages();
+  #facts = { cut: [], redisFrozen: [], wanted: [], dataLost: [] };
   redis = {
-    kill: async () => redis.kill(),
+    kill: async () => {
+      redis.kill();
+      this.#loses();
+    },
     restart: async ({ delayMs }) => {
       await passed(historyNow(), delayMs);
       redis.start();
     },
-    cli: async () => redis.flush(),
+    cli: async () => {
+      redis.flush();
+      this.#loses();
+    },
   };
 
   constructor(options) {
@@ -134,6 +149,12 @@ class SimulatedCluster {
       actor.link('ok');
       fact.until = historyNow();
     }
+  }
+
+  #loses() {
+    const at = historyNow();
+    this.#facts.dataLost.push({ at });
+    this.kept.lost(at);
   }
 
   async freezeRedis(ms) {
@@ -179,6 +200,26 @@ class SimulatedCluster {
     );
   }
 
+  /** All find the same services, one of each node, and have the same configuration, and no durable message is left. */
+  async agrees({ services, config, durable }) {
+    const nodes = this.answering();
+    const ask = (command) => Promise.all(nodes.map((node) => node.ask(command)));
+    let last;
+    const all = async () => {
+      last = {
+        services: services && new Set((await ask('found')).map((found) => found.join())).size,
+        offered: services && (await nodes[0].ask('found')).length,
+        config: config && new Set(await ask('config')).size,
+        left: durable && this.kept.size,
+      };
+      const isOffered = !services || (last.services === 1 && last.offered === nodes.length);
+      return isOffered && (!config || last.config === 1) && (!durable || last.left === 0);
+    };
+    await Promise.all(nodes.map((node) => node.ask('quiet')));
+    const what = 'Services, configuration and durable messages everywhere';
+    await eventually(all, { timeout: AGREED_WITHIN_MS, every: 200, what, lastSeen: () => last });
+  }
+
   noteFault(because, names, withinMs, at = historyNow()) {
     for (const name of names) this.#facts.wanted.push({ name, at, withinMs, because });
   }
@@ -208,7 +249,7 @@ export async function run({ nodes: names, slots = SLOTS, plan, report, ...option
   const actions = new Actions(cluster, (action, what) => say(`  … ${describeAction(action)}: ${what}`), names);
   const check = (more) => {
     const history = parseHistory(cluster.lines.join('\n').concat('\n'));
-    const facts = cluster.facts({ policies, leaseTtlMs: LONGEST_LEASE_MS, ...more });
+    const facts = cluster.facts({ policies, leaseTtlMs: LONGEST_LEASE_MS, toldWithinMs: TOLD_WITHIN_MS, ...more });
     return describeViolations(checkHistory(history, facts), history);
   };
   try {
@@ -227,8 +268,10 @@ export async function run({ nodes: names, slots = SLOTS, plan, report, ...option
     cluster.noteFault('the end of all faults', wanted, OWNED_WITHIN_MS, healed);
     await actions.revive();
     // A lease that was lost at the very end is another node's by then.
-    await passed(healed, LAST_LEASE_MS);
+    // And what was lost is reported.
+    await passed(healed, Math.max(LAST_LEASE_MS, options.load?.talk ? TOLD_WITHIN_MS : 0));
     for (const name of allSlots) await cluster.owner(name, { timeout: 30_000 });
+    await cluster.agrees(options.load ?? {});
     const settledAt = await oneView(cluster, names.length);
     return { violations: check({ settledAt }), lines: cluster.lines };
   } catch (error) {

@@ -22,13 +22,16 @@ const { values } = parseArgs({
 const SHOWN = 5;
 const LEVELS = {
   leases: {
-    runs: leaseRuns(),
+    runsOf: leaseRuns,
     optionsOf: (run) => ({ ...run, nodes: NAMES, processes: ['job', 'mail'], stale: true }),
   },
   cluster: {
-    runs: clusters(),
+    runsOf: clusters,
     optionsOf({ steps, ...run }) {
-      const load = { calls: true, talk: true, cron: true, stale: true };
+      const load = {
+        ...{ calls: true, talk: true, cron: true, stale: true },
+        ...{ asks: true, durable: true, services: true, config: true },
+      };
       return { ...run, nodes: NAMES, slots: WHOLES, plan: planOf(steps), load };
     },
   },
@@ -41,7 +44,7 @@ else {
   const bug = values.bug === undefined ? undefined : BUGS.find(({ name }) => name.includes(values.bug));
   const level = bug?.level ?? values.level;
   const code = await partsOf(level);
-  const found = await check(bug === undefined ? code : withBug(code, bug), { ...values, level });
+  const found = await check(bug === undefined ? code : withBug(code, bug), { ...values, level, only: bug?.kinds });
   process.exitCode = found === undefined ? 0 : 1;
 }
 process.exit();
@@ -54,7 +57,7 @@ async function findAll() {
   let areAllFound = true;
   for (const bug of BUGS.filter(isWanted)) {
     const { level, name } = bug;
-    const found = await check(withBug(await partsOf(level), bug), { ...values, level, quiet: true });
+    const found = await check(withBug(await partsOf(level), bug), { ...values, level, only: bug.kinds, quiet: true });
     const where = `in ${found.runs} ${found.runs === 1 ? 'run' : 'runs'}, ${found.seconds} s`;
     console.log(
       found.first === undefined ? `NOT FOUND: ${name} (${where})` : `found: ${name} (${where}): ${found.first}`,
@@ -65,8 +68,9 @@ async function findAll() {
 }
 
 /** What was violated, in the shortest run; `undefined` when nothing was. */
-async function check(code, { level, runs: count, seconds, seed, path, quiet = false, verbose = false }) {
-  const { runs, optionsOf } = LEVELS[level];
+async function check(code, { level, only, runs: count, seconds, seed, path, quiet = false, verbose = false }) {
+  const { runsOf, optionsOf } = LEVELS[level];
+  const runs = runsOf(only);
   let [done, steps, ms, fingerprint] = [0, 0, 0, 0];
   let last;
   const property = fc.asyncProperty(runs, async (run) => {

@@ -1,5 +1,6 @@
 // One run: a whole cluster in this process, on simulated Redis servers, network and clock. The same seed and the same
 // steps give the same history.
+import { createHash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { boot, bundle, compile } from './box.mjs';
 import { Network } from './network.mjs';
@@ -77,7 +78,15 @@ export async function simulate(parts, { seed, pace, lateness, redisCount = 1, ..
   outcome ??= { violations: [`Nothing happens any more, or for too long: ${world.now} ms`], lines: [] };
   if (nodes.strays.length > 0)
     outcome.violations.push(`I10: a promise was rejected and nobody heard: ${nodes.strays[0]}`);
-  return { ...outcome, trace: world.trace, steps: world.steps, ms: world.now - began };
+  return { ...outcome, trace: fingerprint(world, outcome), steps: world.steps, ms: world.now - began };
+}
+
+/** Of every step and when it came, and of every line of the history. */
+function fingerprint({ trace }, { lines }) {
+  return createHash('sha256')
+    .update(`${trace}\n${lines.join('\n')}`)
+    .digest()
+    .readUInt32BE();
 }
 
 class Nodes {

@@ -126,6 +126,9 @@ export interface HistoryFacts extends OwnershipViolations {
         from: number;
         until?: number;
     }[];
+    dataLost?: readonly {
+        at: number;
+    }[];
     exits?: readonly {
         node: string;
         pid: number;
@@ -150,6 +153,7 @@ export interface HistoryFacts extends OwnershipViolations {
         until?: number;
     }[];
     settledAt?: number;
+    toldWithinMs?: number;
     wanted?: readonly {
         name: string;
         at: number;

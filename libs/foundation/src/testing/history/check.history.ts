@@ -13,7 +13,8 @@ import { ownershipsOf } from './ownership.js';
  * Besides the events of Foundation it reads those that a test application records: `test.effect` { name, epoch } acted
  * as the owner, `test.fenced_write` { name, epoch, accepted, sentAt }, `test.lookup` { name, node, epoch, askedAt },
  * `test.stray_error` { kind, error }, `test.revived` { name } is about to start it by a call; and those of
- * `check.calls.ts`, `check.changes.ts`, `check.messages.ts`, `check.jobs.ts` and `check.cron.ts`.
+ * `check.calls.ts`, `check.changes.ts`, `check.messages.ts`, `check.acknowledged.ts`, `check.durable.ts`,
+ * `check.services.ts`, `check.jobs.ts` and `check.cron.ts`.
  */
 export function checkHistory(history: readonly HistoryEvent[], facts: HistoryFacts = {}): Violation[] {
   const events = [...history].sort((a, b) => a.at - b.at);

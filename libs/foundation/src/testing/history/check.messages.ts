@@ -5,7 +5,7 @@ import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 
 /** What was said so shortly before the end of the history, or of the listener, need not be reported yet. */
-const TOLD_WITHIN_US = 15_000_000;
+const TOLD_WITHIN_MS = 15_000;
 /** A node that is back sees who joined and left meanwhile only with the next beats. */
 const SEEN_AGAIN_US = 3_000_000;
 
@@ -38,12 +38,13 @@ interface Listener {
  */
 export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
   const end = facts.settledAt ?? events.at(-1)?.at ?? 0;
+  const toldWithin = (facts.toldWithinMs ?? TOLD_WITHIN_MS) * 1000;
   const lives = livesOf(events, facts);
   const said = events.filter(({ event }) => event === 'test.said');
   return listenersOf(events).flatMap((listener): Violation[] => {
     const { event: listening, channel } = listener;
     const since = Math.max(listening.at, lives.get(listening.bootId)?.from ?? Infinity);
-    const limit = Math.min(end, lives.get(listening.bootId)?.to ?? Infinity) - TOLD_WITHIN_US;
+    const limit = Math.min(end, lives.get(listening.bootId)?.to ?? Infinity) - toldWithin;
     const untold = said.filter(
       (message) =>
         message.payload['channel'] === channel &&

@@ -25,8 +25,12 @@ export interface HistoryFacts extends OwnershipViolations {
   redisFrozen?: readonly { from: number; until?: number }[];
   /** When Redis went back to what it was at `from`, and was away until `until`: what was written meanwhile is lost. */
   rewound?: readonly { from: number; until?: number }[];
+  /** When Redis lost all that it had, or, where it was away with it, was back without. */
+  dataLost?: readonly { at: number }[];
   /** How much later than its timeout a call may end. Default 3000. */
   callSlackMs?: number;
+  /** How long before the end a message may be lost without being reported yet. Default 15000. */
+  toldWithinMs?: number;
   /** When nothing was broken any more and the cluster was seen to be whole. */
   settledAt?: number;
 }

@@ -3,10 +3,12 @@
  * begin with INVARIANT name them by their numbers; `docs/reference/invariants.md` is written from this list by `npm run
  * docs:invariants`.
  */
+import { acknowledgedHandled, acknowledgementsEnd } from './check.acknowledged.js';
 import { callsEnd, callsKept } from './check.calls.js';
 import { changesMade, handoffsOnce, stopsHold } from './check.changes.js';
-import { configAgrees } from './check.config.js';
+import { configAgrees, configConverges, configKept } from './check.config.js';
 import { timesOnce } from './check.cron.js';
+import { durableDelivered } from './check.durable.js';
 import { capacityHolds, jobsAnswered } from './check.jobs.js';
 import { lossesTold } from './check.messages.js';
 import { movesSettle } from './check.moves.js';
@@ -21,6 +23,7 @@ import {
   stoppedBeforeRelease,
 } from './check.owners.js';
 import { nothingUnexpected, policiesHold, restartsOnce } from './check.restarts.js';
+import { servicesOfMembers } from './check.services.js';
 import { lookupsTrue, viewsAgree } from './check.views.js';
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
@@ -90,6 +93,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     id: 'I7',
     sentence: 'A service is found only while the node that offers it is a member.',
+    checks: [(events) => servicesOfMembers(events)],
     specs: ['test/integration/services.spec.ts'],
   },
   {
@@ -143,7 +147,10 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     id: 'I16',
     sentence: 'Every call ends in its time, in a way that is documented, unless its caller ends before.',
-    checks: [(events, _ownerships, facts) => callsEnd(events, facts)],
+    checks: [
+      (events, _ownerships, facts) => callsEnd(events, facts),
+      (events, _ownerships, facts) => acknowledgementsEnd(events, facts),
+    ],
     specs: ['test/integration/calls.spec.ts'],
   },
   {
@@ -172,7 +179,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     id: 'I21',
     sentence: 'A message that a node should have handled was handled, or was reported as missing or dropped.',
-    checks: [(events, _ownerships, facts) => lossesTold(events, facts)],
+    checks: [(events, _ownerships, facts) => lossesTold(events, facts), (events) => acknowledgedHandled(events)],
     specs: ['test/integration/channels.spec.ts'],
   },
   {
@@ -190,6 +197,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     id: 'I24',
     sentence: 'A durable message is delivered to a group until one consumer has handled it, and no copy of it is.',
+    checks: [(events, _ownerships, facts) => durableDelivered(events, facts)],
     specs: ['test/integration/channels.durable.spec.ts', 'test/integration/ports.spec.ts'],
   },
   {
@@ -221,7 +229,11 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     id: 'I28',
     sentence: 'A cluster-wide value changes on all nodes or on none, by one row, and all go by the rows in one order.',
-    checks: [(events) => configAgrees(events)],
+    checks: [
+      (events) => configAgrees(events),
+      (events, _ownerships, facts) => configConverges(events, facts),
+      (events, _ownerships, facts) => configKept(events, facts),
+    ],
     specs: ['test/integration/settings.spec.ts'],
   },
 ];

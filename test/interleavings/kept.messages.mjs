@@ -1,0 +1,28 @@
+// Of the history of a run: whether durable messages are left that nobody has handled.
+/** What Redis has kept of a durable channel and nobody has handled yet. */
+export class KeptMessages {
+  #kept = new Map();
+  #handled = new Set();
+  #lostAt = -Infinity;
+
+  get size() {
+    return this.#kept.size;
+  }
+
+  note(line) {
+    if (!line.includes('"test.durable_')) return;
+    const { event, payload } = JSON.parse(line);
+    if (event === 'test.durable_handled') {
+      this.#handled.add(payload.message);
+      this.#kept.delete(payload.message);
+    }
+    if (event !== 'test.durable_kept' || this.#handled.has(payload.message)) return;
+    if (payload.sentAt > this.#lostAt) this.#kept.set(payload.message, payload.sentAt);
+  }
+
+  /** All that was sent before is gone, or may be. */
+  lost(at) {
+    this.#lostAt = at;
+    for (const [message, sentAt] of this.#kept) if (sentAt <= at) this.#kept.delete(message);
+  }
+}
