@@ -25,7 +25,8 @@ export {
   type HistorySink,
 } from './history/history.js';
 export { ownershipsOf, type OwnershipViolations, type Ownership } from './history/ownership.js';
-export { TestCluster, type OwnerOptions, type SlotOwner } from './cluster/test.cluster.js';
+export type { SlotOwner } from './cluster/cluster.views.js';
+export { TestCluster, type OwnerOptions } from './cluster/test.cluster.js';
 export type { NodeToMake, TestClusterOptions } from './cluster/cluster.options.js';
 export { ClusterHistory, type NodeLife } from './cluster/cluster.history.js';
 export { TestNode, type AnyMethods } from './cluster/test.node.js';

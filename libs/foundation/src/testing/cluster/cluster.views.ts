@@ -7,6 +7,13 @@ import type { TestNode } from './test.node.js';
 
 const STOPPED = Symbol('stopped');
 
+/** Who owns a slot, as every node that can be asked says. */
+export interface SlotOwner {
+  name: string;
+  node: string;
+  epoch: number;
+}
+
 /** See the file header. */
 export class ClusterViews {
   #isStopped = false;
@@ -68,6 +75,22 @@ export class ClusterViews {
     const others = [...this.nodes.values()].filter((node) => !askable.includes(node));
     return others.map((node) => `\n${node.name} ${why(node)}`).join('');
   }
+}
+
+/** The owner that all of them name. */
+export function ownerIn(name: string, views: readonly NodeView[]): SlotOwner | undefined {
+  const [first, ...others] = views.map(({ processes }) =>
+    processes.find((each) => each.name === name && each.state === 'running'),
+  );
+  if (first?.node === undefined || first.epoch === undefined) return undefined;
+  const isAgreed = others.every((other) => other?.node === first.node && other?.epoch === first.epoch);
+  return isAgreed ? { name, node: first.node, epoch: first.epoch } : undefined;
+}
+
+/** One of the parts of a partitioned or replicated process, each of which has an owner; `undefined` for other names. */
+export function partOf(name: string, views: readonly NodeView[]): string | undefined {
+  const names = views.flatMap(({ processes }) => processes.map((each) => each.name));
+  return names.includes(name) ? undefined : names.find((each) => each.startsWith(`${name}/`));
 }
 
 function shown({ node, state, members, processes, error }: NodeView): string {

@@ -13,20 +13,13 @@ import type { HistoryEvent } from '../history/history.js';
 import { ClusterHistory } from './cluster.history.js';
 import { checkName, type ClusterSettings, completed, freeName, type TestClusterOptions } from './cluster.options.js';
 import { startHost } from './cluster.start.js';
-import { ClusterViews } from './cluster.views.js';
+import { ClusterViews, ownerIn, partOf, type SlotOwner } from './cluster.views.js';
 import type { NodeHost } from './node.host.js';
 import { type CutKind, NodeWays } from './node.ways.js';
 import { type PickedRedis, pickRedis } from './picked.redis.js';
 import { Proxies } from './proxies.js';
 import { type AnyMethods, TestNode } from './test.node.js';
 import type { TestRedis } from './test.redis.js';
-
-/** Who owns a slot, as every node that can be asked says. */
-export interface SlotOwner {
-  name: string;
-  node: string;
-  epoch: number;
-}
 
 /** What an owner has to be besides, for `owner()`. */
 export interface OwnerOptions {
@@ -140,7 +133,7 @@ export class TestCluster implements AsyncDisposable {
    * cut off is no owner here: after a fault, this waits for the next one.
    *
    * @param slot the class or name of a singleton, a name as `list()` has it (`accounts/3`), or `cron:<job>`.
-   * @throws Error after the timeout, with what each node said last.
+   * @throws Error after the timeout, with what each node said last; at once for a partitioned or replicated process.
    */
   async owner(slot: ProcessTarget, options: OwnerOptions = {}): Promise<TestNode> {
     return this.node((await this.ownership(slot, options)).node);
@@ -150,17 +143,15 @@ export class TestCluster implements AsyncDisposable {
   async ownership(slot: ProcessTarget, { not, above = 0, timeout }: OwnerOptions = {}): Promise<SlotOwner> {
     const name = nameOf(slot);
     const former = typeof not === 'object' ? not.name : not;
-    return this.#views.agree(`An owner of "${name}"`, timeout, (views) => {
-      const owners = views.map(({ processes }) =>
-        processes.find((each) => each.name === name && each.state === 'running'),
-      );
-      const [first] = owners;
-      if (first?.node === undefined || first.epoch === undefined || first.node === former || first.epoch <= above)
-        return undefined;
-      if (!owners.every((owner) => owner?.node === first.node && owner?.epoch === first.epoch)) return undefined;
-      const isThere = this.#views.askable().some((node) => node.name === first.node);
-      return isThere ? { name, node: first.node, epoch: first.epoch } : undefined;
+    const found = await this.#views.agree<SlotOwner | string>(`An owner of "${name}"`, timeout, (views) => {
+      const part = partOf(name, views);
+      if (part !== undefined) return part;
+      const owner = ownerIn(name, views);
+      if (owner === undefined || owner.node === former || owner.epoch <= above) return undefined;
+      return this.#views.askable().some((node) => node.name === owner.node) ? owner : undefined;
     });
+    if (typeof found === 'object') return found;
+    throw new Error(`"${name}" has several owners: name one of its parts, as in owner('${found}')`);
   }
 
   /**

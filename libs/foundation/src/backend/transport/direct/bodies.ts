@@ -3,12 +3,13 @@
  */
 import { MessageError } from '../../../errors/message.errors.js';
 import { asText, type Bundle } from '../../../wire/bundle.js';
+import type { BundleKind } from './stream/frames.js';
 import { encodeBundle } from './topic.messages.js';
 
 /** See the file header. */
 export class Bodies {
   #text: string | undefined;
-  readonly #bodies: Partial<Record<'text' | 'packed', Buffer>> = {};
+  readonly #bodies: Partial<Record<BundleKind, Buffer>> = {};
 
   constructor(
     private readonly topic: string,
@@ -21,16 +22,16 @@ export class Bodies {
     return (this.#text ??= asText(this.bundle));
   }
 
-  kind(packs: boolean): 'text' | 'packed' {
+  kind(packs: boolean): BundleKind {
     return packs && typeof this.bundle !== 'string' ? 'packed' : 'text';
   }
 
   /** @throws MessageError for what no node would take. */
-  of(kind: 'text' | 'packed'): Buffer {
+  of(kind: BundleKind): Buffer {
     return (this.#bodies[kind] ??= this.#encode(kind));
   }
 
-  #encode(kind: 'text' | 'packed'): Buffer {
+  #encode(kind: BundleKind): Buffer {
     const body = encodeBundle(this.topic, kind === 'text' ? this.text : this.bundle);
     if (body.length <= this.maxBytes) return body;
     throw new MessageError(

@@ -4,6 +4,7 @@
  */
 import type { Bundle } from '../../../wire/bundle.js';
 import { fromJson, ifRight, list, record, text } from '../../../wire/decode.js';
+import type { BundleKind } from './stream/frames.js';
 
 const MAX_TOPIC = 1024;
 const MAX_TOPICS = 100_000;
@@ -28,10 +29,7 @@ export function encodeBundle(topic: string, bundle: Bundle): Buffer {
 }
 
 /** Reads the topic, and the bundle only on demand, because there may be no listener. */
-export function decodeBundle(
-  kind: 'text' | 'packed',
-  body: Buffer,
-): { topic: string; bundle: () => Bundle } | undefined {
+export function decodeBundle(kind: BundleKind, body: Buffer): { topic: string; bundle: () => Bundle } | undefined {
   if (body.length < 2) return undefined;
   const start = 2 + body.readUInt16BE(0);
   if (start > body.length) return undefined;

@@ -31,6 +31,9 @@ export const MAX_SEQ = 2 ** 48 - 1;
  */
 export type Kind = 'text' | 'topics' | 'lost' | 'packed';
 
+/** The kinds that carry a bundle. */
+export type BundleKind = Extract<Kind, 'text' | 'packed'>;
+
 const LANES = ['high', 'normal', 'low'] as const satisfies readonly Lane[];
 const KINDS = ['text', 'topics', 'lost', 'packed'] as const satisfies readonly Kind[];
 
