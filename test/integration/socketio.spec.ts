@@ -270,6 +270,11 @@ describe('Servers of socket.io in a cluster', () => {
     expect(() => use({ name: 7 })).toThrow(ArgumentError);
     expect(() => use({ onGap: 7 })).toThrow(ArgumentError);
     expect(() => useFoundationAdapter(new Server(), {} as Channels)).toThrow(ArgumentError);
+    // What was refused has not taken the name.
+    for (const io of [null, {}]) {
+      expect(() => useFoundationAdapter(io as Server, channels, { name: 'x' })).toThrow(ArgumentError);
+    }
+    useFoundationAdapter(new Server(), channels, { name: 'x' });
     const second = new Server(createServer());
     useFoundationAdapter(second, channels, { name: 'second' });
     await second.close();

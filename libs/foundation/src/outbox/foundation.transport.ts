@@ -68,10 +68,15 @@ export function FoundationTransport(
   channel: string,
   options: FoundationTransportOptions = {},
 ): Type<FoundationOutboxTransport> {
-  const within = givenTime('FoundationTransport', 'deduplicateFor', options.deduplicateFor ?? DEFAULT_MS, {
-    least: 1,
-    most: MAX_MS,
-  });
+  const within = givenTime(
+    'FoundationTransport',
+    'deduplicateFor',
+    (read(options, 'deduplicateFor') as Duration | undefined) ?? DEFAULT_MS,
+    {
+      least: 1,
+      most: MAX_MS,
+    },
+  );
 
   @Injectable()
   class ChannelTransport implements FoundationOutboxTransport {

@@ -62,9 +62,12 @@ export function useFoundationAdapter(io: Server, channels: Channels, options: Fo
   if (name !== '' && !(isName(name) && name.length <= LONGEST_NAME)) {
     throw new ArgumentError('useFoundationAdapter', 'name', show(name), `1 to ${LONGEST_NAME} characters in one line`);
   }
-  const { onGap } = options;
+  const onGap = read(options, 'onGap') as FoundationAdapterOptions['onGap'];
   if (onGap !== undefined && typeof onGap !== 'function') {
     throw new ArgumentError('useFoundationAdapter', 'onGap', show(onGap), 'a function');
+  }
+  if (typeof read(io, 'adapter') !== 'function') {
+    throw new ArgumentError('useFoundationAdapter', 'io', show(io), 'a Server of socket.io');
   }
   const link = new ServerLink(channels, { name, onGap });
   io.adapter(adapterOver(io.adapter() as unknown as AdapterType, link) as unknown as Parameters<Server['adapter']>[0]);
