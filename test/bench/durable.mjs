@@ -59,7 +59,8 @@ async function open(team) {
       if ((await replica.cli('INFO', 'replication')).includes('master_link_status:up')) break;
     }
   }
-  team.version = /(?:valkey|redis)_version:(\S+)/.exec(await primary.cli('INFO', 'server'))[1];
+  const info = await primary.cli('INFO', 'server');
+  team.version = (/valkey_version:(\S+)/.exec(info) ?? /redis_version:(\S+)/.exec(info))[1];
   const { NestFactory, Module, FoundationModule, Channels } = await library();
   const durable = { acknowledge: team.acknowledge, acknowledgeTimeout: 10_000 };
   const options = {
