@@ -409,6 +409,85 @@ const EXPLAINED = [
       ],
     ],
   },
+  {
+    why: 'Called for messages that are waited for only: who ends one takes its timer back.',
+    lines: [['acknowledgements.ts', 'if (waiting === undefined) return;', 'if (false) return;']],
+  },
+  {
+    why: 'What is unknown compares as false, as `NaN` does, so that `before` follows.',
+    lines: [
+      [
+        'known.senders.ts',
+        "if (ownAt === undefined || listensSince === undefined) return 'before';",
+        "if (false) return 'before';",
+      ],
+      [
+        'known.senders.ts',
+        "if (ownAt === undefined || listensSince === undefined) return 'before';",
+        "if (ownAt === undefined) return 'before';",
+      ],
+      [
+        'known.senders.ts',
+        "if (ownAt === undefined || listensSince === undefined) return 'before';",
+        "if ((listensSince === undefined)) return 'before';",
+      ],
+      [
+        'known.senders.ts',
+        "if (joinedAt !== undefined && joinedAt > since) return 'here';",
+        "if ((joinedAt > since)) return 'here';",
+      ],
+    ],
+  },
+  {
+    why: 'The next line takes members out again.',
+    lines: [
+      [
+        'known.senders.ts',
+        'for (const [bootId, joinedAt] of this.#joinedAt) if (!now.has(bootId)) this.#former.set(bootId, joinedAt);',
+        'for (const [bootId, joinedAt] of this.#joinedAt) if (true) this.#former.set(bootId, joinedAt);',
+      ],
+    ],
+  },
+  {
+    why: 'The line before has returned for the expected one.',
+    lines: [
+      [
+        'gap.detector.ts',
+        'if (first < expected) return { duplicates: Math.min(count, expected - first), gap: undefined };',
+        'if (first <= expected) return { duplicates: Math.min(count, expected - first), gap: undefined };',
+      ],
+    ],
+  },
+  {
+    why: 'A millisecond or less of a minute, a day, or the clock, which no test can meet.',
+    lines: [
+      [
+        'tick.scripts.ts',
+        'return at ~= nil and at >= 0 and at <= now + ${BELIEVED_AHEAD_MS} and at',
+        'return at ~= nil and at >= 0 and at < now + ${BELIEVED_AHEAD_MS} and at',
+      ],
+      [
+        'tick.scripts.ts',
+        "if tonumber(ARGV[6]) > now + ${MOST_AHEAD_MS} then return 'early' end",
+        "if tonumber(ARGV[6]) >= now + ${MOST_AHEAD_MS} then return 'early' end",
+      ],
+      [
+        'tick.scripts.ts',
+        'local isBefore = before and before <= epoch and (epoch <= now * 1000 or before == 0 or before == epoch)',
+        'local isBefore = before and before <= epoch and (epoch < now * 1000 or before == 0 or before == epoch)',
+      ],
+    ],
+  },
+  {
+    why: 'Where it is 0 the other branch gives 0 as well.',
+    lines: [
+      [
+        'tick.scripts.ts',
+        'return number >= 0 and number <= ${Number.MAX_SAFE_INTEGER} and number or 0',
+        'return number > 0 and number <= ${Number.MAX_SAFE_INTEGER} and number or 0',
+      ],
+    ],
+  },
 ].flatMap(({ why, lines }) => lines.map(([file, was, is]) => ({ why, file, was, is })));
 
 const used = new Set();

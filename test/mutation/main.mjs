@@ -18,6 +18,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     /** So many of each room, drawn by the seed; all by default. */
     sample: { type: 'string' },
+    /** `2/5`: the second of five parts of these, for a run in pieces. */
+    part: { type: 'string', default: '1/1' },
     jobs: { type: 'string', default: '2' },
     seconds: { type: 'string' },
     list: { type: 'boolean', default: false },
@@ -57,7 +59,9 @@ async function tryRoom(room) {
       was.includes(values.text) &&
       (before === undefined || before.some((each) => each.path === path && each.was === was && each.is === is)),
   );
-  const mutants = values.sample === undefined ? asked : drawn(asked, Number(values.sample));
+  const [part, parts] = values.part.split('/').map(Number);
+  const some = values.sample === undefined ? asked : drawn(asked, Number(values.sample));
+  const mutants = some.filter((_, index) => index % parts === part - 1);
   if (values.list) {
     for (const { path, line, was, is } of mutants) console.log(`${path}:${line}\n  - ${was}\n  + ${is}`);
     console.log(`${room}: ${mutants.length} of ${all.length}`);

@@ -26,6 +26,18 @@ export const ROOMS = {
       `${REDIS}/lease.scripts.spec.ts`,
     ],
   },
+  ticks: {
+    sources: [
+      ...at('backend/leases', 'ticks.ts', 'redis.ticks.ts', 'local.ticks.ts', 'tick.scripts.ts'),
+      ...at('cron', 'job.memory.ts', 'kept.record.ts', 'job.record.ts'),
+    ],
+    specs: [
+      ...at('cron', 'job.memory.spec.ts'),
+      'test/unit/orders/cron.orders.spec.ts',
+      'test/unit/orders/cron.quorum.orders.spec.ts',
+      `${REDIS}/tick.scripts.spec.ts`,
+    ],
+  },
   rows: {
     sources: [
       ...at('backend/tables', 'table.replica.ts', 'replica.rows.ts', 'replica.schedule.ts', 'unusable.rows.ts'),

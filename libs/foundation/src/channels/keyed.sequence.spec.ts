@@ -22,4 +22,20 @@ describe('KeyedSequence', () => {
     await Promise.resolve();
     expect([turns.busy('a'), turns.busy('b'), turns.waiting]).toEqual([false, false, 0]);
   });
+
+  it('is busy until the last work of the key is done', async () => {
+    const turns = new KeyedSequence();
+    const order: string[] = [];
+    let go!: () => void;
+    const first = turns.take('a', () => void order.push('1'));
+    const second = turns.take('a', () =>
+      new Promise<void>((resolve) => (go = resolve)).then(() => void order.push('2')),
+    );
+    await first;
+    expect(turns.busy('a')).toBe(true);
+    const third = turns.take('a', () => void order.push('3'));
+    go();
+    await Promise.all([second, third]);
+    expect(order).toEqual(['1', '2', '3']);
+  });
 });

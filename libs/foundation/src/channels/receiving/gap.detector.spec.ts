@@ -51,6 +51,15 @@ describe('GapDetector', () => {
     expect(sequences.arrived(of(), 11, 1)).toEqual({ duplicates: 0, gap: { first: 9, last: 10 } });
   });
 
+  it('tells what comes late out of a gap from what comes again', () => {
+    const sequences = new GapDetector(() => 'before');
+    sequences.arrived(of(), 1, 3);
+    sequences.arrived(of(), 7, 1);
+    expect(sequences.arrived(of(), 8, 1)).toEqual(FINE);
+    expect(sequences.arrived(of(), 3, 1)).toEqual({ duplicates: 1, gap: undefined });
+    expect(sequences.arrived(of(), 6, 1)).toEqual({ duplicates: 0, gap: { first: 4, last: 5 } });
+  });
+
   it('keeps senders, channels and lanes apart', () => {
     const sequences = new GapDetector(() => 'before');
     for (const sequence of [of(), of('other'), of('b', 'data'), of('b', 'events', 'high')]) {

@@ -20,7 +20,7 @@ export class KnownSenders {
   #ownAt: number | undefined;
   /** By the Redis clock, like the times of joins; one for each declared channel. */
   readonly #listensSince = new Map<string, number>();
-  /** Boot id → when messages of this member may last have been lost. */
+  /** Boot id → when messages of this member, or former member, may last have been lost. */
   readonly #cutOff = new Map<string, number>();
   /** The same for all senders. */
   #allCutOff = -Infinity;
@@ -76,10 +76,12 @@ export class KnownSenders {
     // Only a node of the view can leave it: the first message of a node may come before its record.
     for (const [bootId, joinedAt] of this.#joinedAt) if (!now.has(bootId)) this.#former.set(bootId, joinedAt);
     for (const bootId of now.keys()) this.#former.delete(bootId);
-    for (const bootId of this.#cutOff.keys()) if (!now.has(bootId)) this.#cutOff.delete(bootId);
     this.#joinedAt = now;
     const gone = [...this.#former.keys()].slice(0, Math.max(0, this.#former.size - MAX_FORMER));
     for (const bootId of gone) this.#former.delete(bootId);
+    // One that only seemed to leave goes on after what was lost.
+    const isKnown = (bootId: string): boolean => now.has(bootId) || this.#former.has(bootId);
+    for (const bootId of this.#cutOff.keys()) if (!isKnown(bootId)) this.#cutOff.delete(bootId);
     if (gone.length > 0) this.#forget((bootId) => gone.includes(bootId));
   }
 }

@@ -61,6 +61,16 @@ describe('Acknowledgements', () => {
     await acknowledged;
   });
 
+  it('leaves no timer behind', async () => {
+    const { acknowledgements, hear } = setUp();
+    const [set, clear] = [jest.spyOn(globalThis, 'setTimeout'), jest.spyOn(globalThis, 'clearTimeout')];
+    const { id, acknowledged } = acknowledgements.expect('events', [node('a')], LONG);
+    hear([id], 'a');
+    await acknowledged;
+    expect(clear.mock.calls.map(([timer]) => timer)).toEqual([set.mock.results[0]!.value]);
+    jest.restoreAllMocks();
+  });
+
   it('resolves at once if no node listens', async () => {
     await setUp().acknowledgements.expect('events', [], LONG).acknowledged;
   });
