@@ -170,6 +170,70 @@ describe('JobMemory', () => {
     ]);
   });
 
+  it('remembers what it wrote itself, though it hears nothing, and not what was refused', async () => {
+    const owner = node('close');
+    shared.isSilent = true;
+    await claimed(owner);
+    await shared.open('close', EPOCH + 1);
+    expect(await owner.write('close', EPOCH, '{"rev":9}')).toBe('stale');
+    expect(await owner.open('close', EPOCH)).toBeUndefined();
+    shared.lose();
+    await owner.look();
+    expect(await shared.recall(['close'])).toEqual([{ job: 'close', epoch: EPOCH, ...KEPT }]);
+  });
+
+  it('remembers what it found as it began, if that is certain', async () => {
+    shared.isSilent = true;
+    await claimed(node('close'));
+    const next = node('close');
+    await next.open('close', EPOCH + 1);
+    shared.lose();
+    await next.look();
+    expect(await shared.recall(['close'])).toEqual([{ job: 'close', epoch: EPOCH + 1, ...KEPT }]);
+    // Nothing, and a claimed time that may be wrong.
+    const restored = jest.spyOn(shared, 'restore');
+    for (const opened of [
+      { claimed: 0, record: '' },
+      { claimed: 0, record: '{"rev":1}', doubt: { said: '-1', most: NOW } },
+    ]) {
+      const other = node('close');
+      const open = jest.spyOn(shared, 'open').mockResolvedValueOnce(opened);
+      expect(await other.open('close', EPOCH + 2)).toBe(opened);
+      open.mockRestore();
+      shared.lose();
+      await other.look();
+    }
+    expect(restored).not.toHaveBeenCalled();
+  });
+
+  it('puts back what is missing, and nothing else', async () => {
+    const owner = node('close', 'open');
+    await claimed(owner);
+    const restored = jest.spyOn(shared, 'restore');
+    await owner.look();
+    expect(restored).not.toHaveBeenCalled();
+    await owner.write('open', EPOCH, '{"rev":1}');
+    shared.lose();
+    await shared.write('open', EPOCH, '{"rev":1}');
+    await owner.look();
+    expect(restored.mock.calls).toEqual([[[{ job: 'close', epoch: EPOCH, ...KEPT }]]]);
+  });
+
+  it('keeps the highest epoch that it heard of, up to a day ahead', async () => {
+    const memory = node('close');
+    const [latest, day] = [(NOW + 86_400_000) * 1000, NOW + 86_400_000];
+    const hears = (epoch: number, rev: number): void =>
+      shared.listeners.forEach((listener) =>
+        listener({ job: 'close', epoch, claimed: day, record: `{"rev":${rev},"by":${EPOCH}}` }),
+      );
+    hears(latest, 1);
+    hears(EPOCH, 2);
+    await memory.look();
+    expect(await shared.recall(['close'])).toEqual([
+      { job: 'close', epoch: latest, claimed: day, record: `{"rev":2,"by":${EPOCH}}` },
+    ]);
+  });
+
   it('remembers its own jobs only, and no time that no clock said', async () => {
     const memory = node('close');
     const DAY = 86_400_000;

@@ -124,6 +124,61 @@ describe('Endings', () => {
     expect(table.get('feed')!.stack!.length).toBeLessThanOrEqual(2000);
   });
 
+  it('keeps the stack of what was thrown later, too', async () => {
+    await want(specOf({}));
+    await settle(specOf({}), 'crash');
+    expect(table.get('feed')).toMatchObject({ error: 'broke', stack: expect.stringMatching(/^Error: broke\n {4}at /) });
+  });
+
+  it('tries no process again that a call started and that never came up', async () => {
+    await want(specOf({}), { confirmed: false });
+    await settle(specOf({}), 'crash', false);
+    expect(table.get('feed')).toMatchObject({ status: 'failed' });
+    expect(of('process.restart_scheduled')).toEqual([]);
+  });
+
+  it('tries one again that a call started and that had come up elsewhere', async () => {
+    await want(specOf({}), { confirmed: true });
+    await settle(specOf({}), 'crash', false);
+    expect(table.get('feed')).toMatchObject({ status: 'backing-off' });
+  });
+
+  it('has the restart wait for as long as was decided', async () => {
+    await want(specOf({}));
+    const schedule = jest.spyOn(backend.restarts, 'schedule');
+    await settle(specOf({}), 'crash');
+    const [[, , delayMs]] = schedule.mock.calls as [[string, number, number]];
+    expect(delayMs).toBeGreaterThan(of('process.restart_scheduled')[0]!.delayMs - 5000);
+  });
+
+  it('is told of where the lease was lost before it was recorded, and only there', async () => {
+    const spec = specOf({ restart: 'transient' });
+    await want(spec);
+    backend.leases.loseAll();
+    await settle(spec, 'complete');
+    expect(of('process.end_unrecorded')).toEqual([
+      { name: 'feed', node: 'n1', epoch: lease.epoch, reason: 'complete' },
+    ]);
+    await endings.drained();
+    expect(table.get('feed')).toMatchObject({ status: 'completed' });
+  });
+
+  it('says that it cannot be recorded, while the lease is held and after it was lost', async () => {
+    const warned: string[] = [];
+    const log = (message: string): void => void warned.push(message);
+    Logger.overrideLogger({ log, warn: log, error: log });
+    const retrying = (): number => warned.filter((text) => text.startsWith('Failed to record what became of')).length;
+    await want(specOf({ restart: 'transient' }));
+    faults.put = ['lost request'];
+    await settle(specOf({ restart: 'transient' }), 'complete');
+    expect(retrying()).toBe(1);
+    endings = new RestartDecisions({ backend, membership, table, telemetry: new Telemetry() });
+    endings.unmark('feed', { ...lease, epoch: lease.epoch + 1 } as Lease);
+    const change = jest.spyOn(table, 'change').mockRejectedValueOnce(new Error('Connection is closed.'));
+    await endings.drained();
+    expect([retrying(), change.mock.calls.length]).toEqual([2, 2]);
+  });
+
   describe.each(cases)('%s', (_what, spec, reason, expected) => {
     it.each(steps)('is recorded once when %s has a %s', async (step, fault) => {
       await want(spec, spec.options.restart === 'temporary' ? { status: 'once', after: lease.epoch - 1 } : {});
@@ -226,6 +281,40 @@ describe('Endings', () => {
     endings.unmark('feed', lease);
     isAway = false;
     await eventually(() => table.get('feed')?.status === 'wanted');
+  });
+
+  it('has nothing to take back where the process is gone', async () => {
+    endings.unmark('gone', lease);
+    await endings.drained();
+    expect([endings.isOpen('gone'), settled]).toEqual([false, 1]);
+    // Nor to wait for.
+    await endings.drained();
+  });
+
+  it('records what was kept once each, however many there are', async () => {
+    for (let number = 0; number < 40; number++) endings.unmark(`p${number}`, lease);
+    await endings.drained();
+    expect(settled).toBe(40);
+  });
+
+  it('keeps a bounded number, of which the oldest is given up; one that comes again is new', async () => {
+    isAway = true;
+    for (let number = 0; number < 10_000; number++) endings.unmark(`p${number}`, lease);
+    endings.unmark('p0', lease);
+    endings.unmark('more', lease);
+    const open = ['p0', 'p1', 'p2', 'p9999', 'more'].filter((name) => endings.isOpen(name));
+    expect(open).toEqual(['p0', 'p2', 'p9999', 'more']);
+  });
+
+  it('forgets what it kept once the node has left, and asks Redis no more', async () => {
+    isAway = true;
+    endings.unmark('feed', lease);
+    const sync = jest.spyOn(table, 'sync');
+    const drained = endings.drained();
+    await protocol.leave();
+    sync.mockClear();
+    await drained;
+    expect([endings.isOpen('feed'), sync.mock.calls]).toEqual([false, []]);
   });
 
   it('asks nobody who owned the process since, as long as the lease is held', async () => {
