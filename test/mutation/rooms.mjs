@@ -32,7 +32,8 @@ export const ROOMS = {
       ...at('cron', 'job.memory.ts', 'kept.record.ts', 'job.record.ts'),
     ],
     specs: [
-      ...at('cron', 'job.memory.spec.ts'),
+      ...at('cron', 'job.memory.spec.ts', 'kept.record.spec.ts'),
+      ...at('backend/leases', 'ticks.spec.ts'),
       'test/unit/orders/cron.orders.spec.ts',
       'test/unit/orders/cron.quorum.orders.spec.ts',
       `${REDIS}/tick.scripts.spec.ts`,

@@ -133,8 +133,15 @@ describe('Endings', () => {
   it('tries no process again that a call started and that never came up', async () => {
     await want(specOf({}), { confirmed: false });
     await settle(specOf({}), 'crash', false);
-    expect(table.get('feed')).toMatchObject({ status: 'failed' });
+    expect(table.get('feed')).toMatchObject({ status: 'failed', confirmed: false });
     expect(of('process.restart_scheduled')).toEqual([]);
+  });
+
+  it.each(['crash', 'complete'] as const)('tries one again that came up and was not said to: %s', async (reason) => {
+    await want(specOf({}), { confirmed: false });
+    await settle(specOf({}), reason);
+    const { status, crashes, avoid } = table.get('feed')!;
+    expect([status, crashes, avoid]).toEqual(['backing-off', reason === 'crash' ? 1 : undefined, undefined]);
   });
 
   it('tries one again that a call started and that had come up elsewhere', async () => {
@@ -173,7 +180,7 @@ describe('Endings', () => {
     await settle(specOf({ restart: 'transient' }), 'complete');
     expect(retrying()).toBe(1);
     endings = new RestartDecisions({ backend, membership, table, telemetry: new Telemetry() });
-    endings.unmark('feed', { ...lease, epoch: lease.epoch + 1 } as Lease);
+    endings.unmark('feed', { ...lease, epoch: lease.epoch + 1 });
     const change = jest.spyOn(table, 'change').mockRejectedValueOnce(new Error('Connection is closed.'));
     await endings.drained();
     expect([retrying(), change.mock.calls.length]).toEqual([2, 2]);
@@ -281,6 +288,13 @@ describe('Endings', () => {
     endings.unmark('feed', lease);
     isAway = false;
     await eventually(() => table.get('feed')?.status === 'wanted');
+  });
+
+  it('takes nothing back that is no mark of this owner', async () => {
+    await want(specOf({ restart: 'temporary' }), { status: 'stopped' });
+    endings.unmark('feed', lease);
+    await endings.drained();
+    expect(table.get('feed')).toMatchObject({ status: 'stopped' });
   });
 
   it('has nothing to take back where the process is gone', async () => {
