@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Membership, Partitioned, ProcessManager, Singleton } from 'nestjs-foundation';
-import { eventually } from 'nestjs-foundation/testing';
+import { eventually, TcpProxy } from 'nestjs-foundation/testing';
 import type { RedisServer } from '../support/redis-server.js';
 import { command, type Ran } from './command.js';
-import { boot, type Booted, formed, onOwnRedis } from './fixture.js';
+import { boot, type Booted, closeLater, formed, onOwnRedis } from './fixture.js';
 
 @Singleton({ name: 'feed' })
 class Feed {}
@@ -45,6 +45,34 @@ describe('foundation wait', () => {
     expect(ran.out.trim().split('\n').at(-1)).toBe('2 nodes, 5 processes running');
     await second;
     expect(JSON.parse((await foundation(['wait', '--json'])).out)).toMatchObject({ ok: true, nodes: 2, missing: [] });
+  });
+
+  it('waits for a Redis that is away, too', async () => {
+    const proxy = await TcpProxy.open(server.port);
+    closeLater(() => proxy.close());
+    await start('a');
+    const env = { FOUNDATION_REDIS_URL: server.urlAt(proxy.port) };
+    const stop = new AbortController().signal;
+    const waiting = (ready: string, forTime: string, wrote: (out: string) => void) =>
+      command(['wait', '--app', appName, '--ready', ready, '--for', forTime], env, { stop, wrote });
+    // From the beginning, and while it waits.
+    proxy.mode = 'cut';
+    const ran = await waiting('1', '60s', (out) => {
+      if (out.includes('cannot be reached')) proxy.mode = 'ok';
+    });
+    expect(ran).toMatchObject({ code: 0, out: expect.stringMatching(/Waiting: .*cannot be reached.*1 node,/s) });
+    let second: Promise<Booted> | undefined;
+    const later = await waiting('2', '60s', (out) => {
+      if (out.includes('cannot be reached')) {
+        proxy.mode = 'ok';
+        second ??= start('b');
+      } else if (out.includes('1 of 2 nodes ready')) proxy.mode = 'cut';
+    });
+    await second;
+    expect(later).toMatchObject({ code: 0, out: expect.stringContaining('2 nodes,') });
+    proxy.mode = 'cut';
+    const never = await waiting('1', '1s', () => undefined);
+    expect([never.code, never.out + never.err]).toEqual([1, expect.stringContaining('cannot be reached')]);
   });
 
   it('says what is missing when the time is over', async () => {

@@ -3,8 +3,10 @@
  * Used by `wait` and `rollout`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RedisUnavailableError } from '../errors/connection.errors.js';
+import { isA } from '../errors/describe.js';
 import type { Clock } from '../time/clock.js';
-import { count } from './format.js';
+import { complaint, count } from './format.js';
 import type { Observer } from './observer.js';
 import { type Snapshot, snapshotOf } from './snapshot.js';
 
@@ -31,7 +33,8 @@ export interface Outcome {
   /** Sentences; empty when nothing is missing any longer. */
   missing: string[];
   waitedMs: number;
-  snapshot: Snapshot;
+  /** What was seen last, unless Redis did not answer then. */
+  snapshot: Snapshot | undefined;
 }
 
 /** Pure: what is missing, in sentences. */
@@ -50,9 +53,8 @@ export function missingIn({ nodes, processes }: Pick<Snapshot, 'nodes' | 'proces
 }
 
 /**
- * Looks until nothing is missing, the time is over, or the signal aborts.
- *
- * @throws RedisUnavailableError where Redis does not answer.
+ * Looks until nothing is missing, the time is over, or the signal aborts. A Redis that does not answer is missing, too:
+ * it may be back in time.
  */
 export async function awaitCluster(
   app: string,
@@ -63,8 +65,10 @@ export async function awaitCluster(
   const began = clock.monotonic();
   let told = '';
   for (;;) {
-    const snapshot = await snapshotOf(app, observer);
-    const missing = [...missingIn(snapshot, ready), ...(more?.(snapshot) ?? [])];
+    const seen = await snapshotOf(app, observer).catch(whyAway);
+    const snapshot = typeof seen === 'string' ? undefined : seen;
+    const missing =
+      typeof seen === 'string' ? [seen.replace(/\.$/, '')] : [...missingIn(seen, ready), ...(more?.(seen) ?? [])];
     const waitedMs = Math.round(clock.monotonic() - began);
     if (missing.length === 0 || waitedMs >= forMs || signal.aborted) return { missing, waitedMs, snapshot };
     const now = missing.join('; ');
@@ -72,4 +76,10 @@ export async function awaitCluster(
     told = now;
     await sleep(Math.min(LOOK_EVERY_MS, forMs - waitedMs), undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** As a sentence. @throws what is another error. */
+export function whyAway(error: unknown): string {
+  if (!isA(error, RedisUnavailableError)) throw error;
+  return complaint(error);
 }
