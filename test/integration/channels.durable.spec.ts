@@ -20,13 +20,14 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { boot, type Booted, closeLater, onOwnRedis, settle } from './fixture.js';
+import { boot, type Booted, type CapturedLog, closeLater, onOwnRedis, settle } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;
 let keys: Keys;
+let log: CapturedLog;
 
-onOwnRedis((ground) => ({ server, appName, keys } = ground));
+onOwnRedis((ground) => ({ server, appName, keys, log } = ground));
 
 const orders = { retryAfter: 200, maxDeliveries: 3 };
 const bootNode = (options: FoundationOptions = {}, providers: Parameters<typeof boot>[2] = []) =>
@@ -301,6 +302,18 @@ describe('The start of an application', () => {
     await send(late, 'new');
     await eventually(() => Newcomer.heard.includes('new'));
     expect(Newcomer.heard.splice(0)).toEqual(['new']);
+  });
+
+  it('is no warning while the connection that it reads from is being made', async () => {
+    const proxy = await TcpProxy.open(server.port);
+    closeLater(() => proxy.close());
+    proxy.mode = 20; // each way
+    const node = await bootNode({ redis: server.urlAt(proxy.port) });
+    const heard: unknown[] = [];
+    await subscribe(node, (message) => void heard.push(message));
+    await send(node, 'new');
+    await eventually(() => heard.includes('new'));
+    expect(log.lines.filter((line) => line.includes('durable channel'))).toEqual([]);
   });
 
   it('while Redis is away, the group begins once it is back', async () => {

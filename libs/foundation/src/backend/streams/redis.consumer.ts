@@ -141,6 +141,8 @@ export class RedisConsumer implements Consumer {
   }
 
   async #run(): Promise<void> {
+    // Reading from a connection that is only being made fails, and would be in the log of every other start.
+    await connected(this.parts.client);
     while (!this.#closed) {
       try {
         const entries = await this.#read();
