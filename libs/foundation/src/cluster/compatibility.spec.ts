@@ -49,6 +49,20 @@ describe('differencesOf', () => {
     );
   });
 
+  it('says that a quorum of as many servers may be one of others, which nobody can know from names', () => {
+    const nodes = [
+      terms('a', { leaseServers: 3, leaseNames: 'b:1, c:1' }),
+      terms('b', { leaseServers: 3, leaseNames: 'b:1, c:1' }),
+      terms('c', { leaseServers: 3, leaseNames: 'b:1, d:1' }),
+      { ...before('d'), leaseServers: 3 },
+    ];
+    expect(refusalOf(nodes[0]!, nodes.slice(1))).toBeUndefined();
+    expect(differencesOf(nodes.slice(0, 2))).toEqual([]);
+    expect(differencesOf(nodes).map(describeDifference)).toContainEqual(
+      expect.stringMatching(/^servers of redis.quorum: b:1, c:1 \(a, b\) and b:1, d:1 \(c\); unless/),
+    );
+  });
+
   it('compares what is declared among those that declare it', () => {
     const nodes = [
       terms('a', { declares: { carts: 'partitioned 4 11', feed: 'singleton 1 22' } }),

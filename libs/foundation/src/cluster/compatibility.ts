@@ -15,7 +15,16 @@ export const OLDEST_PROTOCOL = 1;
 /** What a node says of its settings. */
 export type Terms = Pick<
   NodeRecord,
-  'name' | 'version' | 'leaseServers' | 'leaseTtl' | 'beatEvery' | 'ttl' | 'address' | 'protocol' | 'declares'
+  | 'name'
+  | 'version'
+  | 'leaseServers'
+  | 'leaseNames'
+  | 'leaseTtl'
+  | 'beatEvery'
+  | 'ttl'
+  | 'address'
+  | 'protocol'
+  | 'declares'
 >;
 
 /** A node that cannot be in the same cluster, and what both say. */
@@ -73,6 +82,14 @@ export function refusalOf(mine: Terms, others: readonly Terms[]): Refusal | unde
 export function differencesOf(nodes: readonly Terms[]): Difference[] {
   const differences = [
     differ('redis.quorum', nodes, ({ leaseServers }) => String(leaseServers), 'refused', 'leases may have two owners'),
+    differ(
+      'servers of redis.quorum',
+      // Each node may have names of its own for the same servers, so this refuses nobody.
+      nodes,
+      ({ leaseNames }) => leaseNames,
+      'settled',
+      'unless these are other names of the same servers, leases may have two owners: stop all nodes, and give them one list',
+    ),
     differ(
       'lease.ttl',
       nodes,

@@ -3,6 +3,7 @@
  * Written by the rooms that know it; sent with the heartbeat. Underneath: nothing.
  */
 import type { NodeRecord, ReplicaReport } from '../backend/directory/directory.js';
+import { endpointName } from '../backend/redis/redis.endpoint.js';
 import type { FoundationConfig } from '../config/config.js';
 import { PACKED_VERSION } from '../wire/packed.format.js';
 import { OLDEST_PROTOCOL, PROTOCOL } from './compatibility.js';
@@ -62,6 +63,7 @@ export class LocalRecord {
       replicas: {},
       listens: {},
       leaseServers: 1 + config.quorum.length,
+      ...(config.quorum.length === 0 ? {} : { leaseNames: config.quorum.map(endpointName).sort().join(', ') }),
       ...config.membership,
       leaseTtl: config.lease.ttl,
       protocol: { newest: PROTOCOL, oldest: OLDEST_PROTOCOL },

@@ -61,7 +61,7 @@ export interface MembershipListener {
 
 /** A record of the directory as a member. */
 export function memberOf(record: NodeRecord, of: { isLate: boolean; self: boolean }): Member {
-  const { leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...rest } = record;
+  const { leaseServers: _servers, leaseNames: _names, beatEvery: _every, ttl: _ttl, ...rest } = record;
   const { leaseTtl: _leaseTtl, protocol: _protocol, packs: _packs, declares: _declares, ...more } = rest;
   const { expects: _expects, ...member } = more;
   return Object.freeze({ ...member, state: stateOf(record.state, of.isLate), self: of.self });

@@ -40,6 +40,8 @@ export interface NodeRecord {
   listens: Record<string, string[]>;
   /** On how many Redis servers it puts its leases; all nodes must agree. */
   leaseServers: number;
+  /** Of a quorum: the names of its servers besides the first, without secrets. Absent = it does not say. */
+  leaseNames?: string;
   /** How often it beats, in milliseconds. */
   beatEvery?: number;
   /** After how long without a beat it is down, in milliseconds. */

@@ -88,6 +88,7 @@ const readRest = record<Omit<NodeRecord, 'classes' | 'declares' | 'joinedAt'>>({
   // A node says at most a thousand such things; one that says more is not believed.
   listens: mapOf(list(text(400, 0), 1000, 'reject')),
   leaseServers: or(whole(MAX_COUNT, 1), 1),
+  leaseNames: ifRight(cutText(1000)),
   beatEvery: optional(milliseconds),
   ttl: optional(milliseconds),
   leaseTtl: optional(milliseconds),
