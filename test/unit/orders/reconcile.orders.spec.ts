@@ -133,7 +133,7 @@ it('is what is wanted in the end, and never twice, in whatever order everything 
           }
           calls.isCalm = true;
           while (s.count() > 0) await s.waitOne();
-          for (let round = 0; round < 60; round++) await pass(1000);
+          for (let round = 0; round < 12; round++) await pass(1000);
           await table.sync();
           for (const each of NAMES) {
             const { status, after } = table.get(each)!;

@@ -28,6 +28,11 @@ export class RemoteCalls {
     this.#faults = [...faults];
   }
 
+  /** What becomes of the next calls, before all that was drawn. */
+  next(faults: readonly Fault[]): void {
+    this.#faults.unshift(...faults);
+  }
+
   async call<T>(what: string, run: () => Promise<T>): Promise<T> {
     if (this.isCalm) return run();
     const given = this.isCut ? 'request' : (this.#faults.shift() ?? 'none');

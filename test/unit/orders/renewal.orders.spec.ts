@@ -11,7 +11,7 @@ import { Telemetry } from '../../../libs/foundation/src/telemetry/telemetry.js';
 import { keysOf } from '../../../libs/foundation/src/wire/keys.js';
 import { LeaseServer } from './lease.server.js';
 import { ORDERS } from './orders.clock.js';
-import { fault, RemoteCalls } from './remote.calls.js';
+import { type Fault, fault, RemoteCalls } from './remote.calls.js';
 
 Logger.overrideLogger(false);
 
@@ -82,6 +82,14 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('die' as const), node: fc.nat(1) }) },
   // The owner of that moment.
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('cut' as const), ms: fc.constantFrom(300, 1300, 2500) }) },
+  // What becomes of the next calls of the owner, and then perhaps nothing arrives for long.
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      ...{ kind: fc.constant('faults' as const), faults: fc.array(fault, { minLength: 1, maxLength: 6 }) },
+      isCutThen: fc.boolean(),
+    }),
+  },
 );
 
 describe('nodes that keep a lease', () => {
@@ -114,7 +122,9 @@ describe('nodes that keep a lease', () => {
               }),
           );
           const check = (): void => {
-            expect(nodes.filter(({ owns }) => owns).length).toBeLessThanOrEqual(1);
+            const owners = nodes.filter(({ owns }) => owns);
+            expect(owners.length).toBeLessThanOrEqual(1);
+            for (const { lease } of owners) expect(lease!.epoch).toBe(epochs.at(-1));
           };
           const pass = (ms: number): void => {
             for (let passed = 0; passed < ms; passed += STEP_MS) {
@@ -140,6 +150,10 @@ describe('nodes that keep a lease', () => {
                   if (each.kind === 'pass') pass(each.ms);
                   else if (each.kind === 'lose') server.lose();
                   else if (each.kind === 'die') nodes[each.node]!.die();
+                  else if (each.kind === 'faults')
+                    nodes
+                      .find(({ owns }) => owns)
+                      ?.calls.next([...each.faults, ...(each.isCutThen ? Array<Fault>(12).fill('request') : [])]);
                   else if (each.kind === 'cut') nodes.find(({ owns }) => owns)?.cut(each.ms);
                   else for (const node of nodes) node.release();
                 },
