@@ -1,10 +1,18 @@
 // What would only show in a cluster: that the files in deploy/ agree with each other, with the options and with the
 // image.
 import { execFile } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { dumpYaml, loadYaml, type V1Probe } from '@kubernetes/client-node';
+import {
+  dumpYaml,
+  loadYaml,
+  type V1Deployment,
+  type V1PodDisruptionBudget,
+  type V1Probe,
+} from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import { rightsFor } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.rbac.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
@@ -16,6 +24,7 @@ import {
   environmentOf,
   finalStage,
   kustomization,
+  type Manifest,
   manifest,
   manifests,
   root,
@@ -197,6 +206,109 @@ describe('deploy/kubernetes', () => {
       if (kind !== 'Namespace') expect({ kind, of: metadata.namespace }).toEqual({ kind, of: namespace });
     }
     expect(made.stdout).toContain('image: foundation-app:latest');
+  });
+});
+
+describe('deploy/kustomize', () => {
+  const FOLDER = 'deploy/kustomize';
+  interface Component {
+    kind: string;
+    resources: string[];
+    patches: { path: string; target: { kind: string; name: string } }[];
+  }
+  const component = parse(textOf(`${FOLDER}/kustomization.yaml`)) as Component;
+  const resources = component.resources.flatMap((file) => documentsIn(textOf(`${FOLDER}/${file}`)));
+  const [patch] = documentsIn<V1Deployment>(textOf(`${FOLDER}/node.yaml`));
+  const pods = patch!.spec!.template;
+  const node = containerOf(pods);
+  const find = <T>(kind: string): T => resources.find((each) => each.kind === kind) as unknown as T;
+
+  it('is a component of files that there are, with fields that the Kubernetes API knows', () => {
+    expect(component.kind).toBe('Component');
+    const named = [...component.resources, ...component.patches.map(({ path }) => path), 'kustomization.yaml'];
+    expect(readdirSync(join(root, FOLDER)).sort()).toEqual(named.sort());
+    for (const each of [...resources, patch!]) {
+      expect(parse(dumpYaml(loadYaml(JSON.stringify(each))))).toEqual(each);
+    }
+    expect(component.patches).toEqual([{ path: 'node.yaml', target: { kind: 'Deployment', name: 'foundation-app' } }]);
+    expect(textOf(`${FOLDER}/kustomization.yaml`)).toMatch(/Kubernetes 1\.21 or\n?# newer/);
+  });
+
+  it('gives the pods what those of deploy/kubernetes have, and a label that no chart has', () => {
+    for (const field of ['startupProbe', 'livenessProbe', 'readinessProbe', 'lifecycle'] as const)
+      expect([field, node[field]]).toEqual([field, app[field]]);
+    expect(pods.spec!.terminationGracePeriodSeconds).toBe(template.spec!.terminationGracePeriodSeconds);
+    expect(patch!.spec!.strategy).toEqual(deployment.spec!.strategy);
+    const labels = { foundation: 'foundation-app' };
+    expect(pods.metadata!.labels).toEqual(labels);
+    // It is merged into what is there: a selector and an image are none of its business.
+    expect(patch!.spec).not.toHaveProperty('selector');
+    expect(node).not.toHaveProperty('image');
+    const budget = find<V1PodDisruptionBudget>('PodDisruptionBudget').spec!;
+    expect(budget).toEqual({
+      ...manifest('PodDisruptionBudget', 'foundation-app').spec,
+      selector: { matchLabels: labels },
+    });
+  });
+
+  it('tells a node where it is and how it finds the others, its secrets by a Secret', () => {
+    const secrets = { 'redis-url': 'redis://:hunter2-hunter2@redis:6379', cookie: SECRETS.cookie };
+    const env = environmentOf(node.env, FIELDS, secrets);
+    const inPod = { host: 'pod-a', pid: 1, podNamespace: namespace };
+    const resolved = resolve({ cluster: true }, { KUBERNETES_SERVICE_HOST: '10.0.0.1', ...env }, inPod);
+    expect(resolved).toMatchObject({
+      ...{ appName: 'foundation-app', strategy: 'kubernetes', detected: false, nodeName: 'pod-a' },
+      ...{ redis: { url: secrets['redis-url'] } },
+      topologies: [{ config: { selector: 'foundation=foundation-app', namespace } }],
+    });
+    expect(resolved.cookie!.reveal()).toBe(SECRETS.cookie);
+    const fromSecret = node.env!.filter(({ valueFrom }) => valueFrom?.secretKeyRef !== undefined);
+    expect(fromSecret.map(({ name }) => name)).toEqual(['FOUNDATION_REDIS_URL', 'FOUNDATION_COOKIE']);
+    const page = textOf('docs/guides/deployment.md');
+    for (const { valueFrom } of fromSecret) expect(page).toContain(`--from-literal=${valueFrom!.secretKeyRef!.key}=`);
+  });
+
+  it('grants the account of the pods the rights that the strategy needs', () => {
+    const account = find<Manifest>('ServiceAccount').metadata.name;
+    expect(pods.spec!.serviceAccountName).toBe(account);
+    const rights = documentsIn(rightsFor(namespace, { kind: 'ServiceAccount', name: account, namespace }));
+    // Whose namespace the kustomization of the application says.
+    const bare = rights.map(({ metadata: { namespace: _namespace, ...metadata }, ...rest }) => ({ ...rest, metadata }));
+    expect(resources.filter(({ kind }) => kind.startsWith('Role'))).toEqual(bare);
+  });
+
+  // As above: where there is no kubectl, this one says so and nothing else is lost.
+  it('is put onto a Deployment by kustomize', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'foundation-kustomize-'));
+    try {
+      cpSync(join(root, FOLDER), join(folder, 'component'), { recursive: true });
+      const own = {
+        ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'foundation-app' } },
+        spec: {
+          selector: { matchLabels: { of: 'a-chart' } },
+          template: {
+            metadata: { labels: { of: 'a-chart' } },
+            spec: { containers: [{ name: 'app', image: 'mine', env: [{ name: 'MINE', value: 'stays' }] }] },
+          },
+        },
+      };
+      writeFileSync(join(folder, 'own.yaml'), JSON.stringify(own));
+      const overlay = { namespace: 'mine', resources: ['own.yaml'], components: ['component'] };
+      writeFileSync(join(folder, 'kustomization.yaml'), JSON.stringify(overlay));
+      const made = await promisify(execFile)('kubectl', ['kustomize', folder]).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        console.log('There is no kubectl on the PATH, so kustomize was not asked');
+      });
+      if (made === undefined) return;
+      const rendered = documentsIn<V1Deployment>(made.stdout).find(({ kind }) => kind === 'Deployment')!;
+      const { labels } = rendered.spec!.template.metadata!;
+      expect(labels).toEqual({ of: 'a-chart', foundation: 'foundation-app' });
+      expect(containerOf(rendered.spec!.template).env!.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['MINE', 'FOUNDATION_CLUSTER']),
+      );
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
 import { root } from '../support/deploy.js';
 
@@ -37,7 +38,28 @@ function labelsIn(expr: string): string[] {
   return [...grouped, ...matched].map((label) => label.trim());
 }
 
+/** What Prometheus, by the grammar of its own editor, does not read; the variables of Grafana are times. */
+function unreadIn(expr: string): string[] {
+  const text = expr.replace(/\$__(?:rate_)?interval\b|\$__range\b/g, '5m');
+  const unread: string[] = [];
+  parser.parse(text).iterate({
+    enter: ({ type, from, to }) => {
+      if (type.isError) unread.push(`at ${from}: ${text.slice(from, to + 20)}`);
+    },
+  });
+  return unread;
+}
+
 describe('deploy/monitoring', () => {
+  it.each(expressions)('%s: is an expression that Prometheus reads', (_title, expr) => {
+    expect(unreadIn(expr)).toEqual([]);
+  });
+
+  it('would find what it does not read', () => {
+    for (const wrong of ['rate(foundation_calls_total[5m)', 'sum by job (x)', 'x > > 1', 'rate(x[])', 'x{a=~b}'])
+      expect([wrong, unreadIn(wrong).length]).not.toEqual([wrong, 0]);
+  });
+
   it('reads the reference', () => {
     expect(documented.size).toBeGreaterThan(30);
     expect(documented.get('foundation_leases_lost_total')).toContain('reason');
