@@ -13,6 +13,7 @@ import { isThenable } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { readAs, type Schema } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { HasFigures } from '../telemetry/work.figures.js';
 import type { WorkSeries } from '../telemetry/work.series.js';
 import { AnswerLimits, type AnswerWriter, type CallRequest, toWireError, writeAnswer } from './call.codec.js';
 import { traced } from './call.tracing.js';
@@ -36,7 +37,7 @@ interface Found {
 export interface CallServerParts {
   readonly config: FoundationConfig;
   readonly lookups: readonly CalleeLookup[];
-  readonly telemetry: Pick<Telemetry, 'tracing' | 'figures'>;
+  readonly telemetry: Pick<Telemetry, 'tracing'> & HasFigures;
   /** What Nest puts around methods; none without an application. */
   readonly enhancers?: Pick<Enhancers, 'around'> | undefined;
 }

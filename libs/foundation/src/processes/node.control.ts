@@ -17,7 +17,7 @@ import { ProcessTimeoutError } from '../errors/process.errors.js';
 import { givenTime } from '../foreign/given.times.js';
 import { type NodeFigures, type NodeHistory, readSeriesName } from '../telemetry/figures.report.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { slotsOf } from '../telemetry/work.figures.js';
+import { type HasFigures, slotsOf } from '../telemetry/work.figures.js';
 import { clockOf } from '../time/clock.js';
 import type { Duration } from '../time/duration.js';
 import { endsWithin } from '../time/timeout.js';
@@ -73,7 +73,7 @@ export interface NodeControlParts {
   supervisor: Pick<Supervisor, 'drain' | 'undrain' | 'hosted' | 'takes' | 'waitsOf' | 'running'>;
   /** The objects that are offered as services. */
   services: Pick<CalleeLookup, 'running'>;
-  telemetry: Pick<Telemetry, 'figures' | 'emit'>;
+  telemetry: Pick<Telemetry, 'emit'> & HasFigures;
 }
 
 /** See the file header. */

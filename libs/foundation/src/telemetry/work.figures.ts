@@ -73,6 +73,11 @@ export class WorkFigures {
   }
 }
 
+/** `Telemetry`. Its published type leaves this field out, so a `Pick` of it would not compile in an application. */
+export interface HasFigures {
+  readonly figures: WorkFigures;
+}
+
 /** Of a caller: minutes → slots; a minute for what is not 1 to 60. */
 export function slotsOf(minutes: unknown): number {
   const isRight = typeof minutes === 'number' && minutes >= 1 && minutes <= 60;
