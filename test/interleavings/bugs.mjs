@@ -92,6 +92,7 @@ export const BUGS = [
     level: 'cluster',
     name: 'a loss that no later message shows is not looked for',
     kinds: ['cut'],
+    rare: true,
     find: '() => this.#query(),',
     put: '() => undefined,',
   },
