@@ -67,6 +67,8 @@ export interface Backend {
   open(): Promise<void>;
   /** Where other nodes link with this one, once it is open; `undefined` unless the transport is direct. */
   readonly address?: string | undefined;
+  /** With a quorum, where the leases are besides the first server, as every node with the same list says it. */
+  readonly leaseNames?: string | undefined;
   /** Notifies the transport of the members; called with each new view. */
   meet?(members: readonly NodeRecord[]): void;
   onHint(listener: HintListener): () => void;

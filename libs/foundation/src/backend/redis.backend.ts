@@ -25,7 +25,7 @@ import { RedlockLeases } from './leases/redlock.leases.js';
 import { observing } from './observer.backend.js';
 import { Grace } from './redis/grace.period.js';
 import { RedisConnections } from './redis/redis.connections.js';
-import { databaseOf, publicUrl } from './redis/redis.endpoint.js';
+import { databaseOf, endpointName, publicUrl } from './redis/redis.endpoint.js';
 import { BullmqRestarts, createQueue } from './restarts/bullmq.restarts.js';
 import { RedisJournal } from './streams/redis.journal.js';
 import { RedisStreams } from './streams/redis.streams.js';
@@ -140,6 +140,7 @@ function backendOver(
     get address() {
       return direct?.address;
     },
+    leaseNames: config.quorum.length === 0 ? undefined : config.quorum.map(endpointName).sort().join(', '),
     meet: (members) => (direct ?? topics).meet(members),
     streams,
     journal: new RedisJournal(control, keys, node.bootId, seal),

@@ -2,8 +2,8 @@
  * What this node says of itself: its record, and what of it other members have not seen yet.
  * Written by the rooms that know it; sent with the heartbeat. Underneath: nothing.
  */
+import type { Backend } from '../backend/backend.js';
 import type { NodeRecord, ReplicaReport } from '../backend/directory/directory.js';
-import { endpointName } from '../backend/redis/redis.endpoint.js';
 import type { FoundationConfig } from '../config/config.js';
 import { PACKED_VERSION } from '../wire/packed.format.js';
 import { OLDEST_PROTOCOL, PROTOCOL } from './compatibility.js';
@@ -27,6 +27,9 @@ export interface RecordOwner {
   /** Send it soon; `isVisible` when it makes this node another one for its own readers as well. */
   changed(isVisible: boolean): void;
 }
+
+/** What is known of a node once it joins. */
+type Declared = Pick<NodeRecord, 'classes' | 'declares'> & Pick<Backend, 'address' | 'leaseNames'>;
 
 /** See the file header. */
 export class LocalRecord {
@@ -63,7 +66,6 @@ export class LocalRecord {
       replicas: {},
       listens: {},
       leaseServers: 1 + config.quorum.length,
-      ...(config.quorum.length === 0 ? {} : { leaseNames: config.quorum.map(endpointName).sort().join(', ') }),
       ...config.membership,
       leaseTtl: config.lease.ttl,
       protocol: { newest: PROTOCOL, oldest: OLDEST_PROTOCOL },
@@ -107,8 +109,13 @@ export class LocalRecord {
   }
 
   /** What it declares, and where other nodes link with it; sent with the join. */
-  declare(says: Pick<NodeRecord, 'classes' | 'declares' | 'address'>): void {
-    this.#record = { ...this.#record, ...says };
+  declare({ address, leaseNames, ...says }: Declared): void {
+    this.#record = {
+      ...this.#record,
+      ...says,
+      ...(address === undefined ? {} : { address }),
+      ...(leaseNames === undefined ? {} : { leaseNames }),
+    };
   }
 
   /** How many nodes there should be; sent with a heartbeat that follows at once. */

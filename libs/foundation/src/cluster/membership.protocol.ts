@@ -35,7 +35,7 @@ export class MembershipProtocol {
   constructor(
     private readonly view: ClusterView,
     private readonly config: Pick<FoundationConfig, 'lease' | 'membership'>,
-    private readonly backend: Pick<Backend, 'directory' | 'leases' | 'address' | 'onHint' | 'clock'>,
+    private readonly backend: Pick<Backend, 'directory' | 'leases' | 'address' | 'leaseNames' | 'onHint' | 'clock'>,
     private readonly telemetry: Telemetry,
     private readonly now: () => number = clockOf(backend).monotonic,
   ) {
@@ -73,9 +73,8 @@ export class MembershipProtocol {
    */
   async join(classes: readonly string[], declares: Readonly<Record<string, string>> = {}): Promise<void> {
     const { view } = this;
-    const { address } = this.backend;
-    const says = { classes: [...classes], declares: { ...declares } };
-    view.record.declare({ ...says, ...(address === undefined ? {} : { address }) });
+    const { address, leaseNames } = this.backend;
+    view.record.declare({ classes: [...classes], declares: { ...declares }, address, leaseNames });
     const { name } = view.self;
     const namesake = new Namesake();
     for (;;) {
