@@ -99,6 +99,19 @@ describe('the membership protocol', () => {
   const payloads = <E extends keyof FoundationEvents>(name: E) =>
     events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
 
+  it('says where others reach it and on which servers its leases are, as far as its backend has that', async () => {
+    const where = { address: 'h:7001', leaseNames: 'b:6379, c:6379' };
+    const leases = { held: () => 0 };
+    const backend = { directory: nodes, leases, onHint: () => undefined, ...where } as unknown as Backend;
+    const view = new ClusterView(new LocalNode(config), config, backend, telemetry, () => performance.now());
+    await protocol.join([]);
+    expect(nodes.records.get('n1')).not.toHaveProperty('leaseNames');
+    const there = new MembershipProtocol(view, config, backend, telemetry);
+    await there.join([]);
+    expect(nodes.records.get('n1')).toMatchObject(where);
+    await there.leave();
+  });
+
   it('joins, becomes ready, and sees the members by name', async () => {
     const ready = membership.awaitReady();
     expect(membership.state).toBe('joining');
