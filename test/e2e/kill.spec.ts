@@ -57,7 +57,7 @@ describe('a node that is killed', () => {
         where: ({ payload }: { payload: object }) => 'bootId' in payload && payload.bootId === bootId,
       };
       expect((await cluster.event(gone)).payload).toEqual({
-        ...{ node: 'a', bootId, joinedAt: expect.any(Number), reason: 'timeout' },
+        ...{ node: 'a', bootId, joinedAt: expect.any(Number), reason: 'timeout', release: expect.any(String) },
       });
     }
     await cluster.members(others('a'));
