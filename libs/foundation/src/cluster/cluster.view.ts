@@ -119,7 +119,7 @@ export class ClusterView {
     return differencesOf(this.records());
   }
 
-  /** The Redis clock as of the last heartbeat, in milliseconds since 1970; before the first, that of this machine. */
+  /** The Redis clock as of the last heartbeat, in milliseconds since 1970; before the join, that of this machine. */
   clusterNow(): number {
     return this.now() + this.#clockOffset;
   }

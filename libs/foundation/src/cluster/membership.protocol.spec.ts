@@ -512,9 +512,14 @@ describe('the membership protocol', () => {
     expect(nodes.beats[0]?.update?.record.load).toBe(2);
   });
 
-  it('knows the Redis clock as of the last beat, and before the first goes by the clock of the machine', async () => {
+  it('knows the Redis clock as of the last beat, and before the join goes by the clock of the machine', async () => {
     expect(Math.abs(membership.clusterNow() - membership.clock.wall())).toBeLessThan(5);
+    const times: number[] = [];
+    const changed = (): unknown => membership.state === 'up' && times.push(membership.clusterNow());
+    membership.listen({ changed });
     await protocol.join([]);
+    // What the join said, and not yet what the first heartbeat says.
+    expect(times[0]).toBeLessThan(1000);
     const before = membership.clusterNow();
     expect(before).toBeGreaterThanOrEqual(5000);
     await pass(100);

@@ -78,9 +78,10 @@ export class MembershipProtocol {
     const { name } = view.self;
     const namesake = new Namesake();
     for (;;) {
+      const sentAt = this.now();
       const answer = await this.backend.directory.join(view.record.current);
       if (this.#hasLeft()) return this.#undoJoin(answer);
-      if (answer.joined) return this.#joined(answer.now);
+      if (answer.joined) return this.#joined(answer.now, sentAt);
       if (answer.refused !== undefined) throw new CookieMismatchError(name);
       if (namesake.isAlive(answer)) throw new DuplicateNodeError(name, answer.otherBootId);
       await sleep(JOIN_RETRY_MS);
@@ -146,7 +147,8 @@ export class MembershipProtocol {
     throw new NotReadyError(this.view.self.name, 'left', 0);
   }
 
-  async #joined(redisNow: number): Promise<void> {
+  async #joined(redisNow: number, sentAt: number): Promise<void> {
+    this.view.setClock(redisNow, sentAt);
     this.view.record.joined(redisNow, false);
     this.#lastAnswerAt = this.now();
     // Without the view it is unknown whether this node is the first; so a failure here is a failure to join.

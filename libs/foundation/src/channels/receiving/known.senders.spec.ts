@@ -118,6 +118,13 @@ describe('KnownSenders', () => {
     expect(senders.beginningOf('a', 'events')).toBe('before');
   });
 
+  it('takes no interruption from before its join for a loss', () => {
+    const { senders } = setUp('joining');
+    senders.interrupted();
+    senders.interrupted('a');
+    expect(senders.mayHaveLost('a', 50)).toBe(false);
+  });
+
   it('forgets no node that is back, and each that has gone once', () => {
     const { senders, see } = setUp();
     const forgets: ((bootId: string) => boolean)[] = [];

@@ -37,13 +37,12 @@ export class KnownSenders {
 
   /** This node listens to the channel from now on: the subscription is in place. */
   listens(channel: string): void {
-    const joined = this.membership.state !== 'joining';
-    this.#listensSince.set(channel, joined ? this.membership.clusterNow() : 0);
+    this.#listensSince.set(channel, this.#now());
   }
 
   /** Messages sent until now may have been lost: of all nodes, or of one. */
   interrupted(bootId?: string): void {
-    const now = this.membership.clusterNow();
+    const now = this.#now();
     if (bootId === undefined) this.#allCutOff = now;
     else this.#cutOff.set(bootId, now);
   }
@@ -62,6 +61,11 @@ export class KnownSenders {
     const since = Math.max(ownAt, listensSince);
     if (joinedAt !== undefined && joinedAt > since) return 'here';
     return this.#cutOffAt(bootId) > since ? 'unknown' : 'before';
+  }
+
+  /** Nothing is missed by a node that has not joined, and it does not know the time yet. */
+  #now(): number {
+    return this.membership.state === 'joining' ? 0 : this.membership.clusterNow();
   }
 
   #cutOffAt(bootId: string): number {
