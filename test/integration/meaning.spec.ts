@@ -134,7 +134,7 @@ async function exactly({ channels, heard }: Cluster, channel: string, values: re
   await eventually(() => all.every((one) => one.messages.includes(mark) && after(one).length >= values.length), {
     every: 2,
     what: `${values.length} messages on ${channel}`,
-    lastSeen: () => all.map((one) => `${one.who}: ${after(one).length}`).join(', '),
+    lastSeen: () => all.map((one) => `${one.who}: ${after(one).length} of ${one.messages.length}`).join(', '),
   });
   const got = all.map((one) => ({ who: one.who, messages: after(one) }));
   for (const { messages } of all) messages.length = 0;
