@@ -114,7 +114,7 @@ const SHARED = {
 };
 
 /** What a module offers of a node, whoever makes it: that of tests makes it otherwise. */
-export const OFFERED = {
+export const OFFERED: Required<Pick<ModuleMetadata, 'imports' | 'providers' | 'exports'>> = {
   imports: [DiscoveryModule, FoundationEdgesModule, FoundationFrontModule],
   providers: [
     { provide: SEARCH, useValue: {} },
@@ -126,7 +126,7 @@ export const OFFERED = {
     ),
   ],
   exports: [Telemetry, ...Object.values(EXPOSED), ...Object.values(SHARED), ...Object.values(FoundationTools)],
-} satisfies ModuleMetadata;
+};
 
 /**
  * Makes a Nest application a node of a cluster.

@@ -2,13 +2,14 @@
  * Turns events of this node into entries of the journal. Each thing is written once: by the node that it happens to, or
  * by the first of those that see that a node has died. Attached by the lifecycle; underneath events of `Telemetry`.
  */
+import type { JournalStore } from '../backend/streams/journal.store.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { JOB_PREFIX } from '../cron/cron.explorer.js';
 import type { FoundationEventName, FoundationEvents } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { JournalFacts } from './journal.entry.js';
 import type { JournalWriter, Writing } from './journal.writer.js';
-import { ReleaseRecorder, type ReleaseRecorderParts } from './release.recorder.js';
+import { ReleaseRecorder } from './release.recorder.js';
 
 /** Lives of nodes that were removed and may come back. */
 export const MAX_REMOVED = 1000;
@@ -18,7 +19,7 @@ export interface JournalRecorderParts {
   telemetry: Telemetry;
   view: Pick<ClusterView, 'self' | 'own' | 'members'>;
   writer: Pick<JournalWriter, 'add'>;
-  store: ReleaseRecorderParts['store'];
+  store: Pick<JournalStore, 'read'>;
   /** The command line: it gives commands, and is no witness of anything else. */
   observes?: boolean | undefined;
 }
