@@ -10,7 +10,7 @@ const named = async (what, work) => {
 };
 
 await withStorefront(async ({ cluster, browser }) => {
-  const [{ url }] = ['shop-1'].map((name) => cluster.node(name));
+  const { url } = cluster.node('shop-1');
   const { page, complaints } = await signIn(browser, url, TOKENS.operator);
   const rowOf = (list, name) =>
     page

@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 import type Redlock from 'redlock';
 import type { Lock } from 'redlock';
-import type { RemoteCalls } from './remote.calls.js';
+import { commandsOver, type RemoteCalls } from './remote.calls.js';
 
 /** By its clock, which is ahead of that of all nodes. */
 const AHEAD_MS = 1_800_000_000_000;
@@ -40,12 +40,9 @@ export class LeaseServer {
     return held !== undefined && held.until > this.now() ? held.token : undefined;
   }
 
-  /** The scripts, as the client of one node has them: `count` keys, then the arguments. */
+  /** The scripts, as the client of one node has them. */
   clientOf(calls: RemoteCalls, node: string): Redis {
-    const command =
-      (name: string, run: (keys: string[], args: string[]) => unknown) =>
-      (count: number, ...rest: string[]): Promise<unknown> =>
-        calls.call(`${node} ${name}`, async () => run(rest.slice(0, count), rest.slice(count)));
+    const command = commandsOver(calls, node);
     return {
       foundationLeaseMint: command('mints', (keys, args) => this.#mint(keys, args)),
       foundationLeaseRenew: command('renews', (keys, args) => this.#renew(keys, args)),

@@ -12,6 +12,16 @@ export const fault: fc.Arbitrary<Fault> = fc.constantFrom(
   ...(['none', 'none', 'none', 'none', 'request', 'answer', 'late', 'astray'] as const),
 );
 
+/** A script of a modelled server, by its `KEYS` and `ARGV`. */
+export type ModelScript = (keys: string[], args: string[]) => unknown;
+
+/** Makes the commands of a client, as ioredis has them for scripts: `count` keys, then the arguments. */
+export function commandsOver(calls: RemoteCalls, node: string) {
+  return (name: string, run: ModelScript) =>
+    (count: number, ...rest: string[]): Promise<unknown> =>
+      calls.call(`${node} ${name}`, async () => run(rest.slice(0, count), rest.slice(count)));
+}
+
 /** See the file header. As on a connection, questions arrive in the order in which they were asked. */
 export class RemoteCalls {
   /** Nothing is lost any more, nor late. */

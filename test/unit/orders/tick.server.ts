@@ -7,7 +7,7 @@ import {
   MOST_AHEAD_MS,
   revisionOf,
 } from '../../../libs/foundation/src/backend/leases/ticks.js';
-import type { RemoteCalls } from './remote.calls.js';
+import { commandsOver, type RemoteCalls } from './remote.calls.js';
 
 interface Hash {
   epoch: number;
@@ -22,12 +22,9 @@ export class TickServer {
 
   constructor(private readonly now: () => number) {}
 
-  /** The scripts, as the client of one node has them: `count` keys, then the arguments. */
+  /** The scripts, as the client of one node has them. */
   clientOf(calls: RemoteCalls, node: string): Redis {
-    const command =
-      (name: string, run: (keys: string[], args: string[]) => unknown) =>
-      (count: number, ...rest: string[]): Promise<unknown> =>
-        calls.call(`${node} ${name}`, async () => run(rest.slice(0, count), rest.slice(count)));
+    const command = commandsOver(calls, node);
     return {
       foundationTicksOpen: command('opens', ([key], [epoch]) => this.#open(key!, Number(epoch))),
       foundationTicksWrite: command('writes', ([key], args) => this.#write(key!, args)),

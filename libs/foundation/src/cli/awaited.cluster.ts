@@ -66,9 +66,8 @@ export async function awaitCluster(
   let told = '';
   for (;;) {
     const seen = await snapshotOf(app, observer).catch(whyAway);
-    const snapshot = typeof seen === 'string' ? undefined : seen;
-    const missing =
-      typeof seen === 'string' ? [seen.replace(/\.$/, '')] : [...missingIn(seen, ready), ...(more?.(seen) ?? [])];
+    const [snapshot, missing] =
+      typeof seen === 'string' ? [undefined, [seen]] : [seen, [...missingIn(seen, ready), ...(more?.(seen) ?? [])]];
     const waitedMs = Math.round(clock.monotonic() - began);
     if (missing.length === 0 || waitedMs >= forMs || signal.aborted) return { missing, waitedMs, snapshot };
     const now = missing.join('; ');
@@ -78,8 +77,8 @@ export async function awaitCluster(
   }
 }
 
-/** As a sentence. @throws what is another error. */
+/** As one of the things that are missing. @throws what is another error. */
 export function whyAway(error: unknown): string {
   if (!isA(error, RedisUnavailableError)) throw error;
-  return complaint(error);
+  return complaint(error).replace(/\.$/, '');
 }

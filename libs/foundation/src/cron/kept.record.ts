@@ -86,7 +86,8 @@ export class KeptRecord {
         this.#revision = Math.max(this.#revision, revisionOf(opened.record), opened.revision ?? 0);
         if (opened.doubt !== undefined) {
           reports.claimDoubted(opened.doubt.said, this.#claimed);
-          await this.#claimAgain(this.#record);
+          // So that what was passed over is gone, and the next owner knows what this one takes for claimed.
+          await this.#write(this.#record, { at: this.#claimed, id: randomUUID() });
         }
         return this.#record !== undefined;
       } catch (error) {
@@ -97,13 +98,6 @@ export class KeptRecord {
     });
   }
 
-  /** So that what was passed over is gone, and the next owner knows what this one takes for claimed. */
-  async #claimAgain(known: JobRecord): Promise<void> {
-    const record = this.#next(known);
-    if (await this.#write(writeRecord(record, this.parts.ctx.epoch), { at: this.#claimed, id: randomUUID() }))
-      this.#record = record;
-  }
-
   /** True once it is written, and what follows from it has begun; false also for a change that changes nothing. */
   change(decide: (record: JobRecord) => Change | undefined): Promise<boolean> {
     return this.#inTurn(async () => {
@@ -112,19 +106,13 @@ export class KeptRecord {
       // INVARIANT (I27): a claim that is given up may arrive all the same, and be written over by a record that knows
       // nothing of it. So each record says up to where it knows; what is claimed beyond, the next to open it reports.
       const known = wanted.claim === undefined ? {} : { until: wanted.claim };
-      const record = this.#next({ ...wanted.record, ...known });
       const claim = wanted.claim === undefined ? undefined : { at: wanted.claim, id: randomUUID() };
-      if (!(await this.#write(writeRecord(record, this.parts.ctx.epoch), claim))) return false;
-      this.#record = record;
+      if (!(await this.#write({ ...wanted.record, ...known }, claim))) return false;
       if (claim !== undefined) this.#claimed = claim.at;
       this.#writtenAt = this.parts.clock.now();
       wanted.then?.();
       return true;
     });
-  }
-
-  #next(record: JobRecord): JobRecord {
-    return { ...record, rev: (this.#revision += 1) };
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -134,17 +122,22 @@ export class KeptRecord {
   }
 
   /**
-   * Tries until Redis answers. A claim only as long as this node is the owner; what has happened also for a moment
-   * longer, since the epoch says whether it still counts.
+   * Makes it the next revision, and tries until Redis answers. A claim only as long as this node is the owner; what has
+   * happened also for a moment longer, since the epoch says whether it still counts.
    */
-  async #write(record: string, claim: TickClaim | undefined): Promise<boolean> {
+  async #write(known: JobRecord, claim: TickClaim | undefined): Promise<boolean> {
     const { job, ticks, ctx, reports } = this.parts;
+    const record = { ...known, rev: (this.#revision += 1) };
+    const text = writeRecord(record, ctx.epoch);
     const mayTry = (): boolean =>
       ctx.isOwner() || (claim === undefined && this.parts.clock.now() - this.#toldToEndAt < LAST_WORDS_MS);
     while (mayTry()) {
       try {
-        const answer = await ticks.write(job, ctx.epoch, record, claim);
-        if (answer === 'done') return true;
+        const answer = await ticks.write(job, ctx.epoch, text, claim);
+        if (answer === 'done') {
+          this.#record = record;
+          return true;
+        }
         if (answer !== 'early') {
           // Somebody else has begun, or has claimed it: what counts is read anew.
           this.#record = undefined;

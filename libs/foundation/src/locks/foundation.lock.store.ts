@@ -62,7 +62,8 @@ export class FoundationLockStore {
    * with its time.
    */
   async acquire(key: string, owner: string, ttl: number): Promise<LockAcquireResult> {
-    check('acquire', { key, owner }, ttl);
+    checkTexts('acquire', { key, owner });
+    checkTime('acquire', ttl);
     const { value: fencingToken, isLate } = await timed(ttl, () => this.#locks.acquire(key, owner, ttl));
     if (fencingToken === undefined || (isLate && !(await this.renew(key, owner, ttl)))) return { acquired: false };
     return { acquired: true, fencingToken };
@@ -75,7 +76,8 @@ export class FoundationLockStore {
    * @throws as {@link acquire}.
    */
   async renew(key: string, owner: string, ttl: number): Promise<boolean> {
-    check('renew', { key, owner }, ttl);
+    checkTexts('renew', { key, owner });
+    checkTime('renew', ttl);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { value: isOwner, isLate } = await timed(ttl, () => this.#locks.renew(key, owner, ttl));
       if (!isOwner || !isLate) return isOwner;
@@ -89,7 +91,7 @@ export class FoundationLockStore {
    * @throws as {@link acquire}.
    */
   async release(key: string, owner: string): Promise<boolean> {
-    check('release', { key, owner });
+    checkTexts('release', { key, owner });
     return this.#locks.release(key, owner);
   }
 }
@@ -101,12 +103,15 @@ async function timed<T>(ttl: number, ask: () => Promise<T>): Promise<{ value: T;
   return { value, isLate: machineClock.monotonic() - began >= ttl };
 }
 
-function check(call: string, texts: { key: string; owner: string }, ttl?: number): void {
+function checkTexts(call: string, texts: { key: string; owner: string }): void {
   for (const [name, value] of Object.entries(texts) as [string, unknown][]) {
     // What is not well-formed would become another key on its way.
     if (typeof value === 'string' && value !== '' && value.length <= LONGEST_KEY && !/\p{Cs}/u.test(value)) continue;
     throw new ArgumentError(call, name, show(value), `a text of 1 to ${LONGEST_KEY} characters`);
   }
-  if (call === 'release' || (Number.isSafeInteger(ttl) && ttl! >= 1 && ttl! <= MAX_TTL_MS)) return;
+}
+
+function checkTime(call: string, ttl: number): void {
+  if (Number.isSafeInteger(ttl) && ttl >= 1 && ttl <= MAX_TTL_MS) return;
   throw new ArgumentError(call, 'ttl', show(ttl), 'a whole number of milliseconds from 1');
 }

@@ -41,7 +41,7 @@ export const wait: Command = async (config, { json, ready, forMs }, terminal) =>
       // A Redis that starts beside the application, or fails over, is there soon.
       const why = whyAway(error);
       if (signal.aborted || leftMs() <= RETRY_MS) throw error;
-      if (why !== told) changed([why.replace(/\.$/, '')]);
+      if (why !== told) changed([why]);
       told = why;
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
