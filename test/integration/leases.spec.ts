@@ -18,6 +18,7 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 import {
   backendOn,
   type Bench,
+  type CapturedLog,
   closeAll,
   closeLater,
   freshName,
@@ -30,8 +31,9 @@ import {
 let server: RedisServer;
 let appName: string;
 let keys: Keys;
+let log: CapturedLog;
 
-onOwnRedis((ground) => ({ server, appName, keys } = ground));
+onOwnRedis((ground) => ({ server, appName, keys, log } = ground));
 
 const take = async ({ backend }: Bench, name = 'feed'): Promise<Lease> => {
   const lease = await backend.leases.acquire(name);
@@ -576,6 +578,22 @@ describe('A lease that lasts far longer than any owner asked for', () => {
     const [standing] = await b.backend.leases.standing(['feed']);
     expect(standing!.freeInMs).toBeLessThanOrEqual(2.1 * LEASE.ttl);
     expect(Number(await server.cli('PTTL', keys.lease('feed')))).toBeLessThanOrEqual(60_000);
+    await server.cli('DEL', keys.lease('feed'));
+    await takeWhenFree(b);
+  });
+
+  it('and never ends is left to who set it, and said: nothing else would say why a process does not run', async () => {
+    const b = await backendOn(server, appName);
+    await server.cli('SET', keys.lease('feed'), 'somebody');
+    for (let times = 0; times < 2; times += 1) {
+      const [standing] = await b.backend.leases.standing(['feed', 'other']);
+      expect(standing!.freeInMs).toBeGreaterThan(0);
+      expect(standing!.freeInMs).toBeLessThanOrEqual(1000);
+    }
+    expect(await b.backend.leases.acquire('feed')).toBeUndefined();
+    const said = log.lines.filter((line) => line.includes('without an expiry'));
+    expect(said).toEqual([expect.stringMatching(/^warn .*"name":"feed"/)]);
+    expect(said[0]).toContain(keys.lease('feed'));
     await server.cli('DEL', keys.lease('feed'));
     await takeWhenFree(b);
   });

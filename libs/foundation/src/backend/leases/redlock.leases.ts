@@ -8,6 +8,7 @@ import type { LeaseTimes } from '../../config/config.js';
 import { FoundationConfigError } from '../../errors/config.errors.js';
 import { StaleEpochError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { LeaseLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
@@ -31,6 +32,8 @@ import { standingScript } from './owner.scripts.js';
 const UNKNOWN_MS = 1000;
 /** The PTTL of a key that never expires: no node's lease; who set it must delete it. */
 const FOREVER = -1;
+/** How often that is said of a name. */
+const SAY_FOREVER_MS = 60_000;
 /** The PTTL of a key that is not there. */
 const NOBODYS = -2;
 
@@ -59,6 +62,7 @@ export class RedlockLeases implements Leases {
   readonly #now: () => number;
   readonly #after: Grace;
   readonly #lives: Lives;
+  readonly #log = new ThrottledLog(SAY_FOREVER_MS);
   /** Fenced writes so far. */
   #writes = 0;
 
@@ -116,6 +120,7 @@ export class RedlockLeases implements Leases {
   async #standing(names: readonly string[]): Promise<Standing[]> {
     const keys = [this.parts.keys.incarnation, ...names.map((name) => this.parts.keys.lease(name))];
     const replies = await this.parts.quorum.run(standingScript, keys, [this.#after.text, this.parts.times.ttl]);
+    this.#sayForever(names, replies);
     const waits = replies.map((reply) => {
       const [grace = 0, ...ttls] = toTexts(reply).map(Number);
       return ttls.map((ttl) => Math.max(grace, Math.min(waitOf(ttl), this.parts.times.ttl + this.parts.times.grace)));
@@ -137,6 +142,14 @@ export class RedlockLeases implements Leases {
       const freeInMs = earliest(index);
       return { name, freeInMs, ...(freeInMs > 0 && isNobodys(index) ? { isGrace: true } : {}) };
     });
+  }
+
+  /** Nothing else would say why a process does not run. */
+  #sayForever(names: readonly string[], replies: readonly unknown[]): void {
+    const isForever = (index: number) => (reply: unknown) => Number(toTexts(reply)[index + 1]) === FOREVER;
+    const stuck = names.filter((_, index) => replies.some(isForever(index)));
+    const message = 'Found a lease key without an expiry, which no node writes: its name is taken until it is deleted';
+    for (const name of stuck) this.#log.warn(message, { name, key: this.parts.keys.lease(name) }, name);
   }
 
   owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
