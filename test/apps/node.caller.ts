@@ -7,6 +7,7 @@ import {
   CallTimeoutError,
   NotReadyError,
   ProcessManager,
+  RedisRefusedError,
   RedisUnavailableError,
   type RemoteCalls,
 } from 'nestjs-foundation';
@@ -91,6 +92,6 @@ function outcomeOf(error: unknown): string {
   if (error instanceof CallRefusedError || error instanceof NotReadyError) return 'refused';
   if (error instanceof CallInterruptedError) return 'interrupted';
   if (error instanceof CallTimeoutError) return 'timeout';
-  if (error instanceof RedisUnavailableError) return 'unavailable';
+  if (error instanceof RedisUnavailableError || error instanceof RedisRefusedError) return 'unavailable';
   return error instanceof Error ? error.name : 'error';
 }
