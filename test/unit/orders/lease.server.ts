@@ -10,10 +10,10 @@ const AHEAD_MS = 1_800_000_000_000;
 
 /** See the file header. */
 export class LeaseServer {
-  readonly #leases = new Map<string, { token: string; until: number }>();
+  readonly #leases = new Map<string, { token: string; until: number; takenAt: number }>();
   readonly #epochs = new Map<string, number>();
   /** Epochs that owners were shown with. */
-  readonly #owners = new Map<string, { token: string; epoch: number }>();
+  readonly #owners = new Map<string, { token: string; node: string; epoch: number }>();
   #since = 0;
 
   constructor(
@@ -35,6 +35,27 @@ export class LeaseServer {
     this.#since = this.now();
   }
 
+  /** The highest that a life of its data before this one may have given. */
+  get least(): number {
+    return (this.#since + 1) * 1000;
+  }
+
+  epochOf(epoch: string): number | undefined {
+    return this.#epochs.get(epoch);
+  }
+
+  /** Whom a lookup names: the node that its lease and its record are of. */
+  named(lease: string, owner: string): string | undefined {
+    const token = this.tokenOf(lease);
+    const record = this.#owners.get(owner);
+    return token !== undefined && record?.token === token ? record.node : undefined;
+  }
+
+  /** When it was taken by an acquisition, by the clock of the nodes. */
+  takenAt(lease: string): number {
+    return this.#leases.get(lease)?.takenAt ?? -Infinity;
+  }
+
   tokenOf(lease: string): string | undefined {
     const held = this.#leases.get(lease);
     return held !== undefined && held.until > this.now() ? held.token : undefined;
@@ -43,14 +64,16 @@ export class LeaseServer {
   /** The scripts, as the client of one node has them. */
   clientOf(calls: RemoteCalls, node: string): Redis {
     const command = commandsOver(calls, node);
+    const farewell = command('says farewell', ([lease, owner], [token]) => {
+      if (this.#owners.get(owner!)?.token === token) this.#owners.delete(owner!);
+      return this.free(lease!, token!);
+    });
     return {
       foundationLeaseMint: command('mints', (keys, args) => this.#mint(keys, args)),
       foundationLeaseRenew: command('renews', (keys, args) => this.#renew(keys, args)),
       foundationLeaseRecover: command('recovers', (keys, args) => this.#recover(keys, args)),
-      foundationLeaseFarewell: command('says farewell', ([lease, owner], [token]) => {
-        if (this.#owners.get(owner!)?.token === token) this.#owners.delete(owner!);
-        return this.free(lease!, token!);
-      }),
+      // Another try would wait by the clock of the machine.
+      foundationLeaseFarewell: (count: number, ...rest: string[]) => farewell(count, ...rest).catch(() => 1),
     } as unknown as Redis;
   }
 
@@ -76,28 +99,25 @@ export class LeaseServer {
   }
 
   #take(lease: string, token: string, ttl: number): boolean {
-    if (this.#graceLeft() > 0 || this.tokenOf(lease) !== undefined) return false;
-    this.#leases.set(lease, { token, until: this.now() + ttl });
+    if (this.#graceLeft(this.graceMs) > 0 || this.tokenOf(lease) !== undefined) return false;
+    this.#leases.set(lease, { token, until: this.now() + ttl, takenAt: this.time() });
     return true;
   }
 
-  #graceLeft(): number {
-    return Math.max(0, this.#since + this.graceMs - this.now());
+  #graceLeft(ms: number): number {
+    return Math.max(0, this.#since + ms - this.now());
   }
 
-  get #least(): number {
-    return (this.#since + 1) * 1000;
+  #mint([, lease, epoch, owner]: string[], [token, grace, node, , , above]: string[]): unknown {
+    if (this.tokenOf(lease!) !== token || this.#graceLeft(Number(grace)) > 0) return '';
+    const record = { token: token!, node: node! };
+    return [this.#next(epoch!, owner!, record, Math.max(Number(above), this.least)), '', '', ''];
   }
 
-  #mint([, lease, epoch, owner]: string[], [token, , , , , above]: string[]): unknown {
-    if (this.tokenOf(lease!) !== token || this.#graceLeft() > 0) return '';
-    return [this.#next(epoch!, owner!, token!, Math.max(Number(above), this.#least)), '', '', ''];
-  }
-
-  #next(epoch: string, owner: string, token: string, above: number): string {
+  #next(epoch: string, owner: string, record: { token: string; node: string }, above: number): string {
     const minted = Math.max((this.#epochs.get(epoch) ?? 0) + 1, above + 1, this.now() * 1000);
     this.#epochs.set(epoch, minted);
-    this.#owners.set(owner, { token, epoch: minted });
+    this.#owners.set(owner, { ...record, epoch: minted });
     return String(minted);
   }
 
@@ -111,13 +131,14 @@ export class LeaseServer {
       if (!isFresh) return '';
       const token = this.tokenOf(lease);
       if (token !== tokens[index]) return token === undefined ? 0 : -1;
-      this.#leases.set(lease, { token: token!, until: this.now() + Number(ttl) });
+      this.#leases.get(lease)!.until = this.now() + Number(ttl);
       return 1;
     });
     return [String(this.now()), ...answers];
   }
 
   #recover([, ...keys]: string[], args: string[]): unknown {
+    const [grace, node] = [Number(args[0]), args[1]!];
     const [sent, wait, margin] = [args[6]!, Number(args[7]), Number(args[8])];
     const isFresh = this.#isInTime(sent, wait);
     const answers = Array.from({ length: keys.length / 3 }, (_, index) => {
@@ -131,13 +152,14 @@ export class LeaseServer {
         if (isFresh || Number(sent) < 0) kept!.until = Math.max(kept!.until, this.now() + ttl);
         const known = this.#owners.get(owner)?.epoch ?? 0;
         const counts = Math.max(known, held);
-        return counts < this.#least && isOwner ? this.#next(epoch, owner, token, counts) : String(counts);
+        const isOld = counts < this.least && isOwner;
+        return isOld ? this.#next(epoch, owner, { token, node }, Math.max(counts, this.least)) : String(counts);
       }
       if (value !== undefined || state === '') return '';
       if (!isOwner) return 'late';
-      if (this.#graceLeft() === 0 || held < (this.#epochs.get(epoch) ?? 0)) return '';
-      this.#leases.set(lease, { token, until: this.now() + ttl });
-      return this.#next(epoch, owner, token, Math.max(held, this.#least));
+      if (this.#graceLeft(grace) === 0 || held < (this.#epochs.get(epoch) ?? 0)) return '';
+      this.#leases.set(lease, { token, until: this.now() + ttl, takenAt: -Infinity });
+      return this.#next(epoch, owner, { token, node }, Math.max(held, this.least));
     });
     return [String(this.now()), ...answers];
   }

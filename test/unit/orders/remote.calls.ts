@@ -34,6 +34,8 @@ export class RemoteCalls {
   constructor(
     private readonly s: Scheduler,
     faults: readonly Fault[],
+    /** As the timeout of a command; without it only what is `late` or `astray` is given up. */
+    private readonly giveUpAfterMs?: number,
   ) {
     this.#faults = [...faults];
   }
@@ -43,7 +45,17 @@ export class RemoteCalls {
     this.#faults.unshift(...faults);
   }
 
-  async call<T>(what: string, run: () => Promise<T>): Promise<T> {
+  call<T>(what: string, run: () => Promise<T>): Promise<T> {
+    const called = this.#call(what, run);
+    const ms = this.giveUpAfterMs;
+    if (ms === undefined) return called;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('timed out')), ms);
+      called.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  async #call<T>(what: string, run: () => Promise<T>): Promise<T> {
     if (this.isCalm) return run();
     const given = this.isCut ? 'request' : (this.#faults.shift() ?? 'none');
     const isGivenUp = given === 'late' || given === 'astray';

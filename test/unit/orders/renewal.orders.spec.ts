@@ -1,8 +1,9 @@
 // Nodes that keep a lease, under every order in which Redis hears, loses, holds back or answers what they ask, loses
-// its data, and nodes give it back or die: no two own the name (I1), epochs rise (I3), and it is owned in the end (I5).
+// its data, and nodes give it back or die: no two own the name (I1), epochs rise, and Redis knows that of the owner
+// (I3), it is owned in the end (I5), and a lookup names nobody for longer than its lease lasts (I14).
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import fc from 'fast-check';
+import fc, { type Scheduler } from 'fast-check';
 import { LeaseQuorum } from '../../../libs/foundation/src/backend/leases/lease.quorum.js';
 import type { Lease } from '../../../libs/foundation/src/backend/leases/leases.js';
 import { RedlockLeases } from '../../../libs/foundation/src/backend/leases/redlock.leases.js';
@@ -22,11 +23,16 @@ const TIMES: LeaseTimes = {
 };
 const KEYS = keysOf('app');
 const STEP_MS = 20;
+const LOOK_MS = 100;
+/** How long after its ownership a node may be named: a renewal may have arrived as late as its answer is waited for. */
+const NAMED_MS = TIMES.ttl + 2 * TIMES.commandTimeout + LOOK_MS;
 
 class Node {
   readonly leases: RedlockLeases;
   lease: Lease | undefined;
   isAlive = true;
+  /** Until when a lookup may name it. */
+  namedUntil = 0;
   #isTrying = false;
 
   constructor(
@@ -60,8 +66,8 @@ class Node {
       .finally(() => (this.#isTrying = false));
   }
 
-  release(): void {
-    if (this.owns) void this.lease!.release().catch(() => undefined);
+  async release(): Promise<void> {
+    if (this.owns) await this.lease!.release().catch(() => undefined);
   }
 
   cut(ms: number): void {
@@ -76,9 +82,16 @@ class Node {
 }
 
 const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(100, 400, 900, 1600) }) },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      ...{ kind: fc.constant('pass' as const), ms: fc.constantFrom(100, 400, 900, 1600) },
+      /** How many packets arrive in each step of the clock. */
+      packets: fc.constantFrom(0, 1, 3, 10),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('lose' as const) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('release' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('release' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('die' as const), node: fc.nat(1) }) },
   // The owner of that moment.
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('cut' as const), ms: fc.constantFrom(300, 1300, 2500) }) },
@@ -92,6 +105,121 @@ const step = fc.oneof(
   },
 );
 
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Three nodes beside a Redis that is modelled. */
+class World {
+  readonly server = new LeaseServer(() => performance.now(), TIMES.grace);
+  readonly nodes: readonly Node[];
+  readonly #epochs: number[] = [];
+  /** What nodes say before Redis has answered once is not known to come late. */
+  #areTimesKnown = false;
+
+  constructor(
+    private readonly s: Scheduler,
+    faults: readonly (readonly Fault[])[],
+  ) {
+    this.nodes = faults.map(
+      (given, index) =>
+        new Node(`n${index}`, this.server, new RemoteCalls(s, given, TIMES.commandTimeout), (epoch) => {
+          expect(epoch).toBeGreaterThan(Math.max(0, ...this.#epochs));
+          this.#epochs.push(epoch);
+        }),
+    );
+  }
+
+  get owner(): Node | undefined {
+    return this.nodes.find(({ owns }) => owns);
+  }
+
+  /** One owns it before anything goes wrong; perhaps each did. */
+  async begin(doAllOwn: boolean): Promise<void> {
+    this.calm(true);
+    const calm = async (ms: number): Promise<void> => this.pass(ms, 0);
+    for (const node of doAllOwn ? this.nodes : []) {
+      while (!node.owns) {
+        node.look();
+        await calm(STEP_MS);
+      }
+      // Until it was renewed once.
+      for (let passed = 0; passed < 1.2 * TIMES.renewEvery; passed += STEP_MS) await calm(STEP_MS);
+      await node.release();
+    }
+    this.#areTimesKnown = doAllOwn;
+    this.nodes[0]!.look();
+    for (let round = 0; this.owner === undefined; round++) {
+      expect(round).toBeLessThan(20);
+      await this.pass(STEP_MS, 0);
+    }
+    this.calm(false);
+  }
+
+  calm(isCalm: boolean): void {
+    for (const { calls } of this.nodes) calls.isCalm = isCalm;
+  }
+
+  async pass(ms: number, packets: number, doLook = false, stepMs = STEP_MS): Promise<void> {
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      jest.advanceTimersByTime(stepMs);
+      if (doLook && passed % LOOK_MS === 0) for (const node of this.nodes) node.look();
+      await settled();
+      this.#check();
+      for (let packet = 0; packet < packets && this.s.count() > 0; packet++) {
+        await this.s.waitOne();
+        await settled();
+        this.#check();
+      }
+    }
+  }
+
+  do(each: Exclude<Step, { kind: 'pass' }>): void {
+    if (each.kind === 'lose') this.server.lose();
+    else if (each.kind === 'die') this.nodes[each.node]!.die();
+    else if (each.kind === 'cut') this.owner?.cut(each.ms);
+    else if (each.kind === 'release') void this.owner?.release();
+    else this.owner?.calls.next([...each.faults, ...(each.isCutThen ? Array<Fault>(12).fill('request') : [])]);
+    this.#check();
+  }
+
+  /** Nothing goes wrong any more. */
+  async end(): Promise<void> {
+    this.calm(true);
+    while (this.s.count() > 0) await this.s.waitOne();
+    // What nobody renews any more ends.
+    await this.pass(2 * TIMES.ttl, 0, true, LOOK_MS);
+    for (let round = 0; round < 80 && this.owner === undefined; round++) await this.pass(LOOK_MS, 0, true, LOOK_MS);
+    // Until it was renewed, and is sure of its epoch.
+    await this.pass(3 * TIMES.renewEvery, 0, true, LOOK_MS);
+    expect(this.nodes.filter(({ owns }) => owns)).toHaveLength(1);
+    const { epoch } = this.owner!.lease!;
+    expect(this.server.epochOf(KEYS.epoch(NAME))).toBe(epoch);
+    expect(epoch).toBeGreaterThan(this.server.least);
+    expect(this.server.named(KEYS.lease(NAME), KEYS.owner(NAME))).toBe(this.owner!.name);
+  }
+
+  async close(): Promise<void> {
+    for (const node of this.nodes) node.die();
+    while (this.s.count() > 0) await this.s.waitOne();
+    await settled();
+  }
+
+  #check(): void {
+    const owners = this.nodes.filter(({ owns }) => owns);
+    expect(owners.length).toBeLessThanOrEqual(1);
+    for (const node of owners) {
+      expect(node.lease!.epoch).toBe(this.#epochs.at(-1));
+      node.namedUntil = performance.now() + NAMED_MS;
+    }
+    const named = this.nodes.find(({ name }) => name === this.server.named(KEYS.lease(NAME), KEYS.owner(NAME)));
+    if (!this.#areTimesKnown || named === undefined) return;
+    // A node that was given the name and never heard of it is named for the time that it was given.
+    const givenUntil = this.server.takenAt(KEYS.lease(NAME)) + TIMES.ttl;
+    expect(performance.now()).toBeLessThanOrEqual(Math.max(named.namedUntil, givenUntil));
+  }
+}
+
 describe('nodes that keep a lease', () => {
   beforeAll(() => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
@@ -103,81 +231,24 @@ describe('nodes that keep a lease', () => {
     jest.useRealTimers();
   });
 
-  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
   it('have one owner at a time, and one in the end, in whatever order everything comes', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
+        fc.boolean(),
         fc.array(step, { minLength: 1, maxLength: 16 }),
         fc.array(fc.array(fault, { maxLength: 20 }), { minLength: 3, maxLength: 3 }),
-        async (s, steps, faults) => {
-          const server = new LeaseServer(() => performance.now(), TIMES.grace);
-          const epochs: number[] = [];
-          const nodes = faults.map(
-            (given, index) =>
-              new Node(`n${index}`, server, new RemoteCalls(s, given), (epoch) => {
-                expect(epoch).toBeGreaterThan(Math.max(0, ...epochs));
-                epochs.push(epoch);
-              }),
-          );
-          const check = (): void => {
-            const owners = nodes.filter(({ owns }) => owns);
-            expect(owners.length).toBeLessThanOrEqual(1);
-            for (const { lease } of owners) expect(lease!.epoch).toBe(epochs.at(-1));
-          };
-          const pass = (ms: number): void => {
-            for (let passed = 0; passed < ms; passed += STEP_MS) {
-              jest.advanceTimersByTime(STEP_MS);
-              for (const node of nodes) node.look();
-              check();
-            }
-          };
+        async (s, didAllOwn, steps, faults) => {
+          const world = new World(s, faults);
           try {
-            // One owns it before anything goes wrong.
-            for (const { calls } of nodes) calls.isCalm = true;
-            for (let round = 0; !nodes.some(({ owns }) => owns); round++) {
-              expect(round).toBeLessThan(20);
-              pass(STEP_MS);
-              await settled();
+            await world.begin(didAllOwn);
+            for (const each of steps) {
+              if (each.kind === 'pass') await world.pass(each.ms, each.packets, true);
+              else world.do(each);
             }
-            for (const { calls } of nodes) calls.isCalm = false;
-            let isOver = false;
-            const { task } = s.scheduleSequence(
-              steps.map((each) => ({
-                label: JSON.stringify(each),
-                builder: async () => {
-                  if (each.kind === 'pass') pass(each.ms);
-                  else if (each.kind === 'lose') server.lose();
-                  else if (each.kind === 'die') nodes[each.node]!.die();
-                  else if (each.kind === 'faults')
-                    nodes
-                      .find(({ owns }) => owns)
-                      ?.calls.next([...each.faults, ...(each.isCutThen ? Array<Fault>(12).fill('request') : [])]);
-                  else if (each.kind === 'cut') nodes.find(({ owns }) => owns)?.cut(each.ms);
-                  else for (const node of nodes) node.release();
-                },
-              })),
-            );
-            void task.finally(() => (isOver = true));
-            // Time passes as well while packets are on their way.
-            for (let turn = 0; !isOver; turn++) {
-              if (s.count() > 0) await s.waitOne();
-              await settled();
-              check();
-              if (turn % 3 === 0) pass(STEP_MS);
-            }
-            for (const { calls } of nodes) calls.isCalm = true;
-            while (s.count() > 0) await s.waitOne();
-            for (let round = 0; round < 80 && !nodes.some(({ owns }) => owns); round++) {
-              pass(100);
-              await settled();
-            }
-            expect(nodes.filter(({ owns }) => owns)).toHaveLength(1);
+            await world.end();
           } finally {
-            for (const node of nodes) node.die();
-            while (s.count() > 0) await s.waitOne();
-            await settled();
+            await world.close();
           }
         },
       ),

@@ -8,6 +8,7 @@ import { StaleEpochError } from '../../errors/process.errors.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { LIVES } from '../../wire/key.lifetimes.js';
 import { keysOf } from '../../wire/keys.js';
+import { LOST } from './epoch.scripts.js';
 import type { HeldLease } from './held.lease.js';
 import { LeaseQuorum } from './lease.quorum.js';
 import { RedlockLeases } from './redlock.leases.js';
@@ -57,6 +58,7 @@ describe('Leases on three servers', () => {
   let leases: RedlockLeases;
   let events: { event: string; payload: unknown }[];
   let released: number;
+  let skew: number;
   let attempt: () => Promise<{ value: string; expiration: number }>;
 
   beforeEach(() => {
@@ -65,7 +67,7 @@ describe('Leases on three servers', () => {
     Logger.overrideLogger(false);
     servers = [new Server(), new Server(), new Server()];
     events = [];
-    released = 0;
+    released = skew = 0;
     attempt = async () => ({ value: 'token', expiration: 0 });
     const telemetry = new Telemetry();
     telemetry.attach('lease.*', (event, payload) => events.push({ event, payload }));
@@ -77,7 +79,7 @@ describe('Leases on three servers', () => {
     });
     leases = new RedlockLeases({
       ...{ quorum, control: quorum, redlock: redlock, keys: keysOf('app'), times: TIMES },
-      ...{ node: { name: 'n1', bootId: 'b1' }, telemetry, now: () => performance.now(), lives: LIVES },
+      ...{ node: { name: 'n1', bootId: 'b1' }, telemetry, now: () => performance.now() + skew, lives: LIVES },
     });
   });
   afterEach(async () => {
@@ -113,6 +115,13 @@ describe('Leases on three servers', () => {
       expect(lease).toMatchObject({ epoch: 300, before: 'n0' });
       for (const server of servers) expect(server.of('confirm')[0]!.slice(-3)).toEqual(['token', '300', 'starting']);
       expect(of('lease.acquired')).toEqual([{ name: 'feed', node: 'n1', epoch: 300 }]);
+    });
+
+    it('waits for no server that hangs', async () => {
+      const never = () => new Promise(() => undefined);
+      answer('mint', ['100', ''], ['200', ''], never);
+      answer('confirm', ['1', '1'], ['1', '1'], never);
+      expect(await take()).toMatchObject({ epoch: 200 });
     });
 
     it('takes it with one server down', async () => {
@@ -198,6 +207,18 @@ describe('Leases on three servers', () => {
       expect(lease.isHeld()).toBe(true);
     });
 
+    it('restores nothing that is overdue when the answer comes', async () => {
+      const lease = await take();
+      const late = (reply: unknown) => () => new Promise((resolve) => setTimeout(resolve, 50, reply));
+      answer('renew', late(['1', '1']), late(['1', '0']), late(['1', '1']));
+      await pass(TIMES.renewEvery - 60);
+      skew += TIMES.deadline;
+      await pass(60);
+      expect(of('lease.lost')).toMatchObject([{ reason: 'deadline' }]);
+      const [, ...restored] = servers[1]!.of('confirm');
+      expect([restored.flat().includes('token'), lease.isHeld()]).toEqual([false, false]);
+    });
+
     it('confirms the epoch until every server has it', async () => {
       answer('confirm', ['1', '1'], ['1', '1'], down);
       await take();
@@ -248,6 +269,18 @@ describe('Leases on three servers', () => {
       expect(lease.epoch).toBe(500);
       expect(servers[0]!.of('confirm').at(-1)!.slice(-3)).toEqual(['token', '500', 'starting']);
       expect(of('lease.reclaimed')).toEqual([{ name: 'feed', node: 'n1', epoch: 500, previousEpoch: 100 }]);
+    });
+
+    it('has no other epoch when it was released while a majority was asked for it', async () => {
+      const lease = await lose();
+      answer('recover', ['1', '100'], ['1', '500'], ['1', '500']);
+      const later = () => new Promise((resolve) => setTimeout(resolve, 100, ['1', '1']));
+      answer('confirm', later, later, later);
+      await pass(TIMES.renewEvery - 50);
+      await settled(lease.release());
+      await pass(100);
+      expect([lease.epoch, of('lease.reclaimed')]).toEqual([100, []]);
+      expect(of('lease.released')).toMatchObject([{ epoch: 100 }]);
     });
 
     it('keeps its epoch, and tries again, until a majority has confirmed the higher one', async () => {
@@ -322,6 +355,19 @@ describe('Leases on three servers', () => {
   describe('an answer that comes a little later', () => {
     const later = (reply: unknown) => () => new Promise((resolve) => setTimeout(resolve, 60, reply));
 
+    it('is waited for where those before it decide nothing: an epoch', async () => {
+      answer('mint', ['100', ''], '', later(['200', '']));
+      expect(await take()).toMatchObject({ epoch: 200 });
+    });
+
+    it('is waited for where those before it decide for one name only: a renewal', async () => {
+      const [, mail] = [await take(), (await settled(leases.acquire('mail'))) as HeldLease];
+      answer('renew', ['1', '1', '1'], ['1', '1', '-1'], later(['1', '1', '1']));
+      await pass(TIMES.renewEvery);
+      expect(asked('recover')).toEqual([0, 0, 0]);
+      expect(mail.missed).toBe(false);
+    });
+
     it('is waited for where those before it decide nothing: a confirmation', async () => {
       answer('confirm', ['1', '1'], ['1', '0'], later(['1', '1']));
       expect(await take()).toMatchObject({ epoch: 100 });
@@ -340,7 +386,17 @@ describe('Leases on three servers', () => {
       answer('renew', ['1', '1', '1'], ['1', '0', '0'], ['1', '0', '0']);
       answer('recover', ['1', '200', '200'], ['1', '200', ''], later(['1', '200', '200']));
       answer('confirm', ['1', '1', '1'], ['1', '1', '1'], ['1', '1', '1']);
-      await pass(TIMES.renewEvery + 100);
+      // Before another attempt would make up for it.
+      await pass(TIMES.renewEvery - 110);
+      expect([feed.epoch, mail.epoch]).toEqual([200, 200]);
+    });
+
+    it('is waited for where those before it decide for one name only: the epochs of two', async () => {
+      const [feed, mail] = [await take(), (await settled(leases.acquire('mail'))) as HeldLease];
+      answer('renew', ['1', '1', '1'], ['1', '0', '0'], ['1', '0', '0']);
+      answer('recover', ['1', '200', '200'], ['1', '200', '200'], ['1', '200', '200']);
+      answer('confirm', ['1', '1', '1'], ['1', '1', '0'], later(['1', '1', '1']));
+      await pass(TIMES.renewEvery - 110);
       expect([feed.epoch, mail.epoch]).toEqual([200, 200]);
     });
 
@@ -400,6 +456,13 @@ describe('Leases on three servers', () => {
       await settled(leases.fencedSet('k', 'v', 5));
       answer('fencedSet', '7', '9', '');
       const refused = expect(leases.fencedSet('k', 'v', 5)).rejects.toEqual(new StaleEpochError('k', 5, 9));
+      await pass(100);
+      await refused;
+    });
+
+    it('is a fenced write that is refused where a majority has lost what it knew', async () => {
+      answer('fencedSet', '', `${LOST}700`, `${LOST}900`);
+      const refused = expect(leases.fencedSet('k', 'v', 5)).rejects.toEqual(new StaleEpochError('k', 5, 900, 'lost'));
       await pass(100);
       await refused;
     });

@@ -13,6 +13,7 @@ import { keysOf } from '../../wire/keys.js';
 import type { HeldLease } from './held.lease.js';
 import { LeaseQuorum } from './lease.quorum.js';
 import { RedlockLeases } from './redlock.leases.js';
+import { StallWatchdog } from './stall.watchdog.js';
 
 const TIMES: LeaseTimes = {
   ...{ ttl: 1500, renewEvery: 350, commandTimeout: 200, margin: 250, deadline: 1233, grace: 1517 },
@@ -40,6 +41,7 @@ class FakeClient {
     this.#timed(this.recovery(args.slice(9).filter((_, index) => index % 4 === 2))),
   );
   prolonged: () => unknown = () => 1;
+  readonly foundationLeaseConfirm = this.#command('confirm', () => 1);
   readonly foundationLeaseProlong = this.#command('prolong', () => this.prolonged());
   readonly foundationLeaseFarewell = this.#command('farewell', () => 1);
   readonly foundationLeaseAnnounce = this.#command('announce', () => 1);
@@ -122,13 +124,13 @@ describe('RedlockLeases', () => {
     jest.useRealTimers();
   });
 
-  const make = (lives = LIVES) =>
+  const make = (lives = LIVES, times = TIMES) =>
     new RedlockLeases({
       quorum: new LeaseQuorum([client as unknown as Redis]),
       control: new LeaseQuorum([client as unknown as Redis]),
       redlock,
       keys,
-      times: TIMES,
+      times,
       node: { name: 'n1', bootId: 'b1' },
       telemetry,
       now: () => performance.now() + skew,
@@ -285,6 +287,17 @@ describe('RedlockLeases', () => {
       await pass(60_000);
       expect(a.isHeld() && b.isHeld()).toBe(true);
       expect(payloads('lease.lost')).toEqual([]);
+      // One server has what it minted.
+      expect(client.of('confirm')).toEqual([]);
+    });
+
+    it('renews in time however often others are won meanwhile', async () => {
+      await held('a');
+      for (let other = 0; other < 4; other++) {
+        await pass(TIMES.renewEvery / 2);
+        await held(`b${other}`);
+      }
+      expect(client.of('renew')).toHaveLength(2);
     });
 
     it('renews and recovers thousands in calls that Redis takes beside others', async () => {
@@ -316,6 +329,13 @@ describe('RedlockLeases', () => {
       const before = client.of('renew').length;
       await pass(5000);
       expect(client.of('renew').length - before).toBeLessThanOrEqual(1);
+    });
+
+    it('watches no deadline when there is nothing left', async () => {
+      const lease = await held();
+      await lease.release();
+      // The next renewal, which finds nothing.
+      expect(jest.getTimerCount()).toBe(1);
     });
 
     it('sets no timer when there is nothing left', async () => {
@@ -535,8 +555,74 @@ describe('RedlockLeases', () => {
       await lease.release();
       answer(['0']);
       await pass(1);
+      expect(client.of('recover')).toEqual([]);
       expect(payloads('lease.lost')).toEqual([]);
       expect(lease.signal.aborted).toBe(false);
+    });
+
+    it('is not reclaimed when it is overdue by the time that Redis says that it is gone', async () => {
+      await held();
+      client.renewal = () => {
+        skew += TIMES.deadline;
+        return [0];
+      };
+      client.recovery = () => ['late'];
+      await pass(TIMES.renewEvery + 1);
+      expect(client.of('recover')[0]!.args.slice(-2)).toEqual(['101', '']);
+      expect(payloads('lease.lost')).toMatchObject([{ reason: 'deadline' }]);
+    });
+
+    it('is over when it is closed, because nothing is renewed from then on', async () => {
+      const lease = await held();
+      leases.close();
+      expect(lease.signal.aborted).toBe(true);
+      expect(payloads('lease.lost')).toEqual([{ name: 'a', node: 'n1', epoch: 101, reason: 'abandoned' }]);
+    });
+
+    it('tells the watchdog by when it has to be renewed, and nothing once there is nothing left', async () => {
+      const told = jest.spyOn(StallWatchdog.prototype, 'expectWithin').mockImplementation(() => undefined);
+      const closed = jest.spyOn(StallWatchdog.prototype, 'close');
+      leases.close();
+      expect(closed).not.toHaveBeenCalled();
+      leases = make(LIVES, { ...TIMES, onStall: 'exit' });
+      const lease = await held();
+      expect(told.mock.lastCall).toEqual([TIMES.deadline]);
+      await pass(TIMES.renewEvery + 1);
+      expect(told.mock.lastCall![0]).toBeGreaterThan(TIMES.deadline - 10);
+      await lease.release();
+      expect(told.mock.lastCall).toEqual([undefined]);
+      leases.close();
+      expect(closed).toHaveBeenCalledTimes(1);
+    });
+
+    describe('asked for an epoch of this life of the data', () => {
+      const recovered = () => client.of('recover').length;
+
+      it('is refreshed once where that gives one', async () => {
+        const lease = await held();
+        client.recovery = () => ['150'];
+        expect(await lease.refresh(150)).toBe(150);
+        expect(recovered()).toBe(1);
+      });
+
+      it('is refreshed twice where the first one did not, because Redis had not said its time yet', async () => {
+        const lease = await held();
+        client.recovery = (epochs) => [recovered() === 1 ? epochs[0] : '150'];
+        expect(await lease.refresh(120)).toBe(150);
+        client.recovery = (epochs) => epochs;
+        expect(await lease.refresh(200)).toBe(150);
+        expect(recovered()).toBe(4);
+      });
+
+      it('is not refreshed when it has ended, before or by the first of the two', async () => {
+        const lease = await held();
+        client.recovery = () => [''];
+        await lease.refresh(200);
+        expect(payloads('lease.lost')).toMatchObject([{ reason: 'taken' }]);
+        expect(recovered()).toBe(1);
+        await lease.refresh(200);
+        expect(recovered()).toBe(1);
+      });
     });
 
     it('loses all at once', async () => {
@@ -567,6 +653,15 @@ describe('RedlockLeases', () => {
       });
       expect(lease.isHeld()).toBe(false);
       expect(lease.signal.aborted).toBe(false);
+    });
+
+    it('reports a lease that is overdue as lost, although nobody has noticed yet', async () => {
+      const lease = await held();
+      skew += TIMES.deadline;
+      await lease.release();
+      expect(payloads('lease.released')).toEqual([]);
+      expect(payloads('lease.lost')).toMatchObject([{ name: 'a', reason: 'deadline' }]);
+      expect(redlock.released).toEqual(['token-1']);
     });
 
     it('never rejects', async () => {

@@ -285,6 +285,6 @@ export class RedlockLeases implements Leases {
 }
 
 /** For how long a lease that lasts so long need not be checked; the caller bounds it by the times of this node. */
-function waitOf(ttl: number | undefined): number {
-  return ttl === FOREVER ? 1000 : Math.max(0, ttl ?? 0);
+function waitOf(ttl: number): number {
+  return ttl === FOREVER ? 1000 : Math.max(0, ttl);
 }
