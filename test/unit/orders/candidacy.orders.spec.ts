@@ -1,19 +1,21 @@
 // Several nodes that would like the same names, under every order in which Redis hears, loses or answers what they ask,
-// hints come or do not, and nodes die: no node takes more than it has room for (I23), no name has two owners (I1), and
-// all are owned in the end (I5).
+// hints come or do not, and nodes die: no node takes more than it has room for (I23), no name has two owners (I1), all
+// are owned in the end (I5), and soon those that a node gives back as it leaves, also by one that polls at that moment.
 import { expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 import type { Lease, Standing } from '../../../libs/foundation/src/backend/leases/leases.js';
 import { Candidacy } from '../../../libs/foundation/src/processes/supervision/candidacy.js';
 import { ORDERS, OrdersClock, settled } from './orders.clock.js';
-import { fault, RemoteCalls } from './remote.calls.js';
+import { type Fault, fault, RemoteCalls } from './remote.calls.js';
 
 Logger.overrideLogger(false);
 
 const NAMES = ['a', 'b', 'c', 'd'];
 const CAPACITY = 2;
 const TTL_MS = 1000;
+/** By then a hint has led to an owner: the last in turn waits for 50 milliseconds. */
+const SOON_MS = 200;
 
 /** What Redis knows: who has each name, and until when unless it is renewed. */
 class Names {
@@ -117,7 +119,8 @@ it('take what they have room for, and all in the end, in whatever order everythi
       fc.boolean(),
       fc.array(step, { maxLength: 12 }),
       fc.array(fc.array(fault, { maxLength: 8 }), { minLength: 4, maxLength: 4 }),
-      async (s, fresh, steps, faults) => {
+      fc.record({ name: fc.constantFrom(...NAMES), packets: fc.nat(6) }),
+      async (s, fresh, steps, faults, last) => {
         const clock = new OrdersClock();
         const names = new Names(clock);
         const networks = faults.map((given) => new RemoteCalls(s, given));
@@ -155,12 +158,41 @@ it('take what they have room for, and all in the end, in whatever order everythi
             },
           })),
         );
-        while (s.count() > 0) {
-          await s.waitOne();
+        const arrive = async (most = Infinity): Promise<void> => {
+          for (let packet = 0; packet < most && s.count() > 0; packet++) {
+            await s.waitOne();
+            await settled();
+            check();
+          }
+        };
+        await arrive();
+        for (const calls of networks) calls.next(Array<Fault>(200).fill('none'));
+        for (let round = 0; round < 50 && s.count() === 0; round++) {
+          pass(20);
+          await settled();
+        }
+        // In the middle of a poll a node leaves, where the others have the room for it.
+        await arrive(last.packets);
+        const leaving = names.ownerOf(last.name);
+        const isEnough = nodes.filter(({ isAlive }) => isAlive).length * CAPACITY >= NAMES.length + CAPACITY;
+        const isGivenBack = isEnough && leaving?.isAlive === true && leaving.owned.has(last.name);
+        if (isGivenBack) {
+          leaving.isAlive = false;
+          void leaving.candidacy.close();
+          for (const name of leaving.owned) {
+            names.release(name, leaving);
+            for (const { candidacy } of nodes) candidacy.hint(name);
+          }
+        }
+        await settled();
+        await arrive();
+        for (const calls of networks) calls.isCalm = true;
+        for (let passed = 0; passed < SOON_MS; passed += 20) {
+          pass(20);
           await settled();
           check();
         }
-        for (const calls of networks) calls.isCalm = true;
+        if (isGivenBack) expect(names.ownerOf(last.name)).toBeDefined();
         for (let round = 0; round < 20; round++) {
           pass(300);
           await settled();
