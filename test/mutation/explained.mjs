@@ -316,22 +316,6 @@ const EXPLAINED = [
     lines: [['grace.period.ts', 'if (!(ms > 0 && keptForMs > 0)) return;', 'if (!(ms > 0)) return;']],
   },
   {
-    why: 'Killed by `test/e2e/stall.spec.ts` alone: it ends the process that is tested.',
-    lines: [
-      [
-        'lease.renewal.ts',
-        "this.#watchdog = times.onStall === 'exit' ? new StallWatchdog(node.name) : undefined;",
-        ';',
-      ],
-      [
-        'lease.renewal.ts',
-        "this.#watchdog = times.onStall === 'exit' ? new StallWatchdog(node.name) : undefined;",
-        'this.#watchdog = false ? new StallWatchdog(node.name) : undefined;',
-      ],
-      ['lease.renewal.ts', "unattended('ending the watchdog', this.#watchdog?.close());", ';'],
-    ],
-  },
-  {
     why: 'A majority has answered by then, so what did not answer is none.',
     lines: [
       [
@@ -358,10 +342,6 @@ const EXPLAINED = [
   {
     why: 'No time at all is never the longest.',
     lines: [['grace.period.ts', 'if (!(ms > 0 && keptForMs > 0)) return;', 'if (!(ms >= 0 && keptForMs > 0)) return;']],
-  },
-  {
-    why: 'Killed by `test/e2e/stall.spec.ts` alone: it ends the process that is tested.',
-    lines: [['lease.deadlines.ts', 'this.watchdog?.expectWithin(soonest);', ';']],
   },
   {
     why: 'Memory only, and soon swept: nothing reads it.',
@@ -520,6 +500,20 @@ const EXPLAINED = [
         'restart.decisions.ts',
         'for (let wait = RETRY_MS; ; wait = Math.min(2 * wait, RETRY_CAP_MS)) {',
         'for (let wait = RETRY_MS; ; wait = Math.max(2 * wait, RETRY_CAP_MS)) {',
+      ],
+    ],
+  },
+  {
+    why: 'The timer that is set a few lines later ends what is overdue a millisecond later.',
+    lines: [['lease.renewal.ts', 'this.#deadlines.fenceOverdue();', ';']],
+  },
+  {
+    why: 'A list is put in order with what is undefined at its end.',
+    lines: [
+      [
+        'redlock.leases.ts',
+        'const inOrder = waits.flatMap((each) => each[index] ?? []).sort((a, b) => a - b);',
+        'const inOrder = waits.flatMap((each) => each[index]).sort((a, b) => a - b);',
       ],
     ],
   },

@@ -722,6 +722,20 @@ describe('RedlockLeases', () => {
       expect(lease.isHeld()).toBe(true);
     });
 
+    it('is prolonged a minute after that failed, however seldom it is else', async () => {
+      leases.close();
+      leases = make({ ...LIVES, prolongEvery: 20 * EVERY });
+      await held();
+      client.prolonged = () => {
+        throw new Error('away');
+      };
+      await pass(20 * EVERY + 1000);
+      await pass(50_000);
+      expect(client.of('prolong')).toHaveLength(1);
+      await pass(12_000);
+      expect(client.of('prolong')).toHaveLength(2);
+    });
+
     it('is not touched when nothing is held', async () => {
       await (await held()).release();
       await pass(2 * EVERY);
