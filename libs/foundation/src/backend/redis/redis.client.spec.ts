@@ -56,6 +56,30 @@ describe('a connection that is watched for silence', () => {
     expect(client.stream.destroyed).toBe(false);
   });
 
+  it('has one timer and one listener for any number of commands, and none once it is idle', async () => {
+    for (let turn = 0; turn < 100; turn++) {
+      void send();
+      await jest.advanceTimersByTimeAsync(1);
+      client.answer();
+    }
+    expect([jest.getTimerCount(), client.stream.listenerCount('data')]).toEqual([1, 1]);
+    await jest.advanceTimersByTimeAsync(1000);
+    expect([jest.getTimerCount(), client.stream.listenerCount('data')]).toEqual([0, 0]);
+    expect(client.stream.listenerCount('close')).toBe(0);
+  });
+
+  it('is ended when a command that follows others is not answered for so long', async () => {
+    void send();
+    await jest.advanceTimersByTimeAsync(100);
+    client.answer();
+    await jest.advanceTimersByTimeAsync(100);
+    void send();
+    await jest.advanceTimersByTimeAsync(398);
+    expect(client.stream.destroyed).toBe(false);
+    await jest.advanceTimersByTimeAsync(5);
+    expect(client.stream.destroyed).toBe(true);
+  });
+
   it('is watched on when only one of two commands was answered', async () => {
     void send();
     void send();

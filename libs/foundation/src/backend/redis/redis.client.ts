@@ -131,33 +131,38 @@ export function endWhenSilent(client: Redis, ms: number): Redis {
   // ioredis keeps here what has no answer yet, also what it has given up waiting for.
   const internals = client as unknown as { commandQueue?: { length: number }; stream?: Socket };
   const send = client.sendCommand.bind(client);
+  const isWaiting = (): boolean => Boolean(internals.commandQueue?.length);
   let watched: Socket | undefined;
+  /** What was waited for last began to be, or something came: one clock, since a timer for each command costs more. */
+  let quietSince = 0;
   const watch = (): void => {
     const { stream } = internals;
-    if (stream === undefined || stream === watched || stream.destroyed || !internals.commandQueue?.length) return;
+    if (stream === undefined || stream === watched || stream.destroyed || !isWaiting()) return;
     watched = stream;
-    let heard = false;
-    const timer = setTimeout(() => {
-      // What is there is read before this: in a turn of the event loop, I/O comes between timers and immediates.
-      setImmediate(() => {
-        if (!heard) stream.destroy(new Error(`Redis did not answer for ${ms} ms; the connection is replaced`));
-      });
-    }, ms);
+    const heard = (): void => void (quietSince = performance.now());
+    // What is there is read before this looks: in a turn of the event loop, I/O comes between timers and immediates.
+    const wait = (left: number): NodeJS.Timeout => setTimeout(() => setImmediate(look), left);
+    const look = (): void => {
+      if (watched !== stream) return;
+      const left = Math.ceil(quietSince + ms - performance.now());
+      if (!isWaiting()) done();
+      else if (left > 0) timer = wait(left);
+      else stream.destroy(new Error(`Redis did not answer for ${ms} ms; the connection is replaced`));
+    };
+    let timer = wait(ms);
     const done = (): void => {
-      heard = true;
       clearTimeout(timer);
-      stream.off('data', done);
+      stream.off('data', heard);
       stream.off('close', done);
       if (watched === stream) watched = undefined;
-      // After ioredis has read it.
-      setImmediate(watch);
     };
-    stream.on('data', done);
+    stream.on('data', heard);
     stream.on('close', done);
   };
   client.sendCommand = (...args) => {
+    if (!isWaiting()) quietSince = performance.now();
     const sent = send(...args);
-    watch();
+    if (watched !== internals.stream) watch();
     return sent;
   };
   return client;
