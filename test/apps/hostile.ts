@@ -103,10 +103,12 @@ const schema: StandardSchema = {
     validate: (value) => (will.schema === undefined ? { value } : (will.schema(value) as { value: unknown })),
   },
 };
+/** What is given here keeps the event loop of a busy machine for longer than a lease of the default lasts. */
+const times = { lease: { ttl: 10_000 }, membership: { beatEvery: 100, ttl: 10_000 } };
 const options: FoundationOptions = {
   ...inCluster,
   clusterConfig: { schema, defaults: { a: 0 } },
-  membership: { beatEvery: 100, ttl: 3000 },
+  ...times,
   channels: { names: { jobs: { durable: { maxDeliveries: 1 } } } },
 };
 
@@ -219,8 +221,8 @@ const asynchronously = (how: FoundationModuleAsyncOptions): Promise<string> =>
 async function withStrategy(strategy: Omit<TopologyStrategy, 'name'>): Promise<void> {
   if (redis === undefined) return;
   const own = { name: named(), ...strategy };
-  const times = { membership: { beatEvery: 100, ttl: 3000 }, nodeName: own.name };
-  await booted([FoundationModule.forRoot({ cluster: true, redis, topologies: [own], ...times })]);
+  const cluster = { cluster: true, redis, topologies: [own], nodeName: own.name, ...times };
+  await booted([FoundationModule.forRoot(cluster)]);
 }
 
 /** Every place that takes a function. The key is the declaration, as the spec finds it. */

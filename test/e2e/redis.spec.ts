@@ -20,7 +20,9 @@ describe('a Redis that fails', () => {
   /** Whose lease an operator has deleted: until its next renewal another node may take what is free. */
   let deleted: Owner | undefined;
   const isGivenAway = (violation: string): boolean =>
-    deleted !== undefined && violation.startsWith('I1: "steady"') && violation.includes(`"epoch":${deleted.epoch}`);
+    deleted !== undefined &&
+    /^I1: (\w+ acted as )?"steady"/.test(violation) &&
+    violation.includes(`"epoch":${deleted.epoch}`);
   afterEach(() => expect(cluster.violations().filter((each) => !isGivenAway(each))).toEqual([]));
   afterAll(() => cluster.close());
 
@@ -40,10 +42,12 @@ describe('a Redis that fails', () => {
   it.each([100, 3000])('is killed and comes back empty after %i ms', async (downMs) => {
     const before = await owners();
     cluster.noteFault(`Redis was killed for ${downMs} ms`, SINGLETONS, downMs + 10_000);
+    const killed = historyNow();
     await cluster.redis.kill();
     await cluster.redis.restart({ delayMs: downMs });
     const back = historyNow();
-    await cluster.event({ event: 'cluster.data_loss', after: back - 1000 });
+    // A node may find it out before this process hears that Redis is back.
+    await cluster.event({ event: 'cluster.data_loss', after: killed });
     // An epoch of the life before is no answer: wait until each is owned with a higher one.
     const after = await Promise.all(before.map(({ name, epoch }) => cluster.owner(name, { above: epoch })));
     console.log(

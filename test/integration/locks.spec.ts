@@ -59,7 +59,7 @@ describe.each([
     expect(await store.release('k', 'next')).toBe(true);
     expect(await token('k', 'b')).toBeGreaterThan(first);
     // Without a next owner, too.
-    await token('gone', 'a', 1);
+    await store.acquire('gone', 'a', 1);
     await eventually(async () => !(await store.renew('gone', 'a', 1)));
     expect(await store.release('gone', 'a')).toBe(false);
   });
@@ -74,7 +74,7 @@ describe.each([
 
   it('has one winner of any number, of a free key and of one whose time is over, in rounds of growing tokens', async () => {
     let last = 0;
-    await token('race', 'paused', 1);
+    await store.acquire('race', 'paused', 1);
     await eventually(async () => !(await store.renew('race', 'paused', 1)));
     for (let round = 0; round < 5; round++) {
       const results = await Promise.all(OWNERS.map((owner) => store.acquire('race', owner, LONG)));

@@ -14,7 +14,9 @@ const scripts = ['test/chaos', 'test/bench'].flatMap((folder) =>
 
 /** The source of what is imported, which may not be built yet. */
 function sourceOf(script: string, from: string): string {
-  const path = normalize(join(dirname(script), from)).replace(/^dist\/test\/(.*)\.js$/, 'test/$1.ts');
+  const path = normalize(join(dirname(script), from))
+    .replace(/^dist\/test\/(.*)\.js$/, 'test/$1.ts')
+    .replace(/^(libs\/foundation)\/dist\/(.*)\.js$/, '$1/src/$2.ts');
   return existsSync(join(ROOT, path)) ? readFileSync(join(ROOT, path), 'utf8') : '';
 }
 
