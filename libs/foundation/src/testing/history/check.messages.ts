@@ -35,11 +35,15 @@ interface Listener {
  * `test.listening` { channel }: the subscription is in place. `test.said` { channel, lane, seq, sentAt }: the transport
  * has taken the sender's message of this number, which it was given at `sentAt`. `test.heard` { channel, lane, seq,
  * sender }: a handler got it from the sender of that boot id.
+ *
+ * A sender with links sends to the nodes that it knows, so what counts is what it sends once it has the view in which
+ * the listener found itself.
  */
 export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
   const end = facts.settledAt ?? events.at(-1)?.at ?? 0;
   const toldWithin = (facts.toldWithinMs ?? TOLD_WITHIN_MS) * 1000;
   const lives = livesOf(events, facts);
+  const knownSince = acquaintances(events);
   const said = events.filter(({ event }) => event === 'test.said');
   return listenersOf(events).flatMap((listener): Violation[] => {
     const { event: listening, channel } = listener;
@@ -51,6 +55,7 @@ export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts)
         Number(message.payload['sentAt']) > since &&
         message.at < limit &&
         message.bootId !== listening.bootId &&
+        Number(message.payload['sentAt']) > knownSince(message.bootId, listening.bootId) &&
         !isAccountedFor(listener, message) &&
         !cameAndWent(lives.get(message.bootId), listening, facts),
     );
@@ -112,6 +117,29 @@ function livesOf(events: readonly HistoryEvent[], { killed = [], exits = [] }: H
       lives.set(bootId, { from: at, to: ends.get(pid) ?? Infinity });
   }
   return lives;
+}
+
+/** Since when a sender sends to a listener: from the first on, where it publishes for all who listen. */
+function acquaintances(events: readonly HistoryEvent[]): (sender: string, listener: string) => number {
+  const linked = new Set<string>();
+  const views = new Map<string, { at: number; version: number }[]>();
+  for (const { event, bootId, at, payload } of events) {
+    if (event.startsWith('transport.link_')) linked.add(bootId);
+    if (event !== 'cluster.view_changed') continue;
+    const all = views.get(bootId) ?? [];
+    views.set(bootId, all);
+    all.push({ at, version: Number(payload['version']) });
+  }
+  const known = new Map<string, number>();
+  return (sender, listener) => {
+    const key = `${sender} ${listener}`;
+    if (!linked.has(sender)) return -Infinity;
+    if (!known.has(key)) {
+      const own = views.get(listener)?.[0]?.version ?? Infinity;
+      known.set(key, views.get(sender)?.find(({ version }) => version >= own)?.at ?? Infinity);
+    }
+    return known.get(key) ?? Infinity;
+  };
 }
 
 /**

@@ -142,9 +142,10 @@ export function fencedWritesRise(events: readonly HistoryEvent[]): Violation[] {
 
 /**
  * I4: what an owner has written last, and knows to be written, is not written over by an earlier write of its own.
- * `number` in the payload of a write rises with each write of a node; a read says which one it found.
+ * `number` in the payload of a write rises with each write of a node; a read says which one it found. A Redis that went
+ * back to older data has lost the writes of before.
  */
-export function fencedWritesLast(events: readonly HistoryEvent[]): Violation[] {
+export function fencedWritesLast(events: readonly HistoryEvent[], { rewound = [] }: HistoryFacts = {}): Violation[] {
   const written = new Map<string, HistoryEvent[]>();
   return events.flatMap((event): Violation[] => {
     const { name, epoch, number, writer = event.bootId, accepted, askedAt } = event.payload;
@@ -153,9 +154,14 @@ export function fencedWritesLast(events: readonly HistoryEvent[]): Violation[] {
       written.set(key, [...(written.get(key) ?? []), event]);
     }
     if (event.event !== 'test.fenced_read') return [];
+    const isForgotten = ({ payload }: HistoryEvent): boolean =>
+      rewound.some(({ until = Infinity }) => Number(payload['sentAt']) < until && event.at > until);
     const later = written
       .get(key)
-      ?.find((write) => Number(write.payload['number']) > Number(number) && write.at < Number(askedAt));
+      ?.find(
+        (write) =>
+          Number(write.payload['number']) > Number(number) && write.at < Number(askedAt) && !isForgotten(write),
+      );
     if (later === undefined) return [];
     const sentence = `A fenced write of "${String(name)}" was written over by an earlier one of the same owner`;
     return [{ invariant: 'I4', sentence, events: [later, event] }];

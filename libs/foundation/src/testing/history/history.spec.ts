@@ -141,6 +141,11 @@ describe('I4: fenced writes', () => {
     expect(broken([numbered(1, 1), numbered(3, 2), read(4, 1, 2)])).toEqual([]);
     expect(broken([numbered(1, 1), numbered(2, 2), read(4, 1, 3, 'another')])).toEqual([]);
   });
+  it('excuses a Redis that went back to older data, until it is back', () => {
+    const rewound = [{ from: us(1), until: us(3) }];
+    expect(broken([numbered(1, 1), numbered(2, 2), read(5, 1)], { rewound })).toEqual([]);
+    expect(broken([numbered(1, 1), numbered(4, 2), read(6, 1)], { rewound })).toEqual(['I4']);
+  });
 });
 
 describe('I5: owned again in time', () => {
@@ -400,6 +405,14 @@ describe('I21: losses are told', () => {
     expect(told([10, 'a', 'test.said', { channel: 'events', lane: 'normal', seq: 1, sentAt: us(-1) }])).toEqual([]);
     const facts = { killed: [{ pid: PIDS['b']!, at: us(12_000) }] };
     expect(broken([joined, listening, said(10, 1), end], facts)).not.toContain('I21');
+  });
+  it('asks of a sender with links for what it sends once it knows the listener', () => {
+    const view = (ms: number, node: string, version: number): Line => [ms, node, 'cluster.view_changed', { version }];
+    const link: Line = [9, 'a', 'transport.link_up', { node: 'c' }];
+    const of = (...lines: Line[]) => broken([view(0, 'b', 7), listening, view(1, 'a', 6), ...lines, end]);
+    expect(of(link, said(10, 1), view(20, 'a', 7))).toEqual([]);
+    expect(of(said(10, 1), view(20, 'a', 7))).toEqual(['I21']);
+    expect(of(link, view(20, 'a', 8), said(21, 1))).toEqual(['I21']);
   });
   it('does not ask for a sender that came and went during one cut', () => {
     const facts = { cut: [{ node: 'b', from: us(5), until: us(100) }], killed: [{ pid: PIDS['a']!, at: us(90) }] };

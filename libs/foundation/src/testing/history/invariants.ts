@@ -75,7 +75,7 @@ export const INVARIANTS: readonly Invariant[] = [
     id: 'I4',
     sentence:
       'No fenced write is accepted that was sent after a higher epoch had written; of one owner the last counts.',
-    checks: [(events) => fencedWritesRise(events), (events) => fencedWritesLast(events)],
+    checks: [(events) => fencedWritesRise(events), (events, _ownerships, facts) => fencedWritesLast(events, facts)],
     specs: ['test/integration/ports.spec.ts', 'test/integration/leases.spec.ts'],
   },
   {
