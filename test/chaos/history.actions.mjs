@@ -84,6 +84,8 @@ export class Actions {
         return this.#maySpare(node)
           ? this.cluster.cutOff(nodeName, action.mode, forMs)
           : `${nodeName} cannot be spared`;
+      case 'part':
+        return this.cluster.part(nodeName, action.other, action.mode, forMs);
       case 'clock':
         return this.#usable().includes(node)
           ? void (await node.ask('setClock', action.aheadMs))
@@ -97,6 +99,8 @@ export class Actions {
           await this.cluster.redis.kill();
           await this.cluster.redis.restart({ delayMs: forMs });
         });
+      case 'reloadRedis':
+        return this.#breakRedis(() => this.cluster.reloadRedis(forMs));
       case 'rewindRedis':
         return this.#breakRedis(() => this.cluster.rewindRedis(forMs));
       case 'flush':

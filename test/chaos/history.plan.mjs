@@ -149,11 +149,17 @@ export function planOf(seed, seconds) {
 }
 
 /** An action as one line. */
-export function describeAction({ kind, node, name, to, forMs, via, mode, variant, aheadMs, blip }) {
+export function describeAction({ kind, node, name, to, forMs, via, mode, variant, aheadMs, blip, other }) {
   const target = [node, name].find((one) => one !== undefined);
   const words = [
     ...[kind, target, mode, variant && `with other ${variant}`, aheadMs !== undefined && `${aheadMs} ms ahead`],
-    ...[to && `to ${to}`, blip && `blip of ${blip}`, forMs ? `for ${forMs} ms` : undefined, via && `(asked of ${via})`],
+    ...[
+      to && `to ${to}`,
+      other && `from ${other}`,
+      blip && `blip of ${blip}`,
+      forMs ? `for ${forMs} ms` : undefined,
+      via && `(asked of ${via})`,
+    ],
   ];
   return words.filter(Boolean).join(' ');
 }

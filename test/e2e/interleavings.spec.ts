@@ -30,11 +30,11 @@ describe('interleavings', () => {
     LIMIT_MS,
   );
 
-  it.each(['leases', 'cluster'])(
-    'are the same for the same seed: %s',
-    async (level) => {
+  it.each([['leases'], ['cluster', '--transport', 'redis'], ['cluster', '--transport', 'direct']])(
+    'are the same for the same seed: %s %s %s',
+    async (...level) => {
       const run = async (): Promise<string | undefined> =>
-        / fingerprint \w+/.exec(await interleavings('--level', level, '--runs', '1', '--seed', seed))?.[0];
+        / fingerprint \w+/.exec(await interleavings('--level', ...level, '--runs', '1', '--seed', seed))?.[0];
       const first = await run();
       expect(first).toMatch(/\w/);
       expect(await run()).toBe(first);

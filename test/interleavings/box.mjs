@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { Script } from 'node:vm';
 import * as zlib from 'node:zlib';
 import { build } from 'esbuild';
+import { SimulatedDatagrams, SimulatedServer } from './simulated.sockets.mjs';
 
 const requireHere = createRequire(import.meta.url);
 /** What boxes share: it has no state of an actor, and starts no timer. */
@@ -112,6 +113,14 @@ function timersOf(world, actor) {
   };
 }
 
+/** Slow by design, and the same for all nodes of all runs. */
+const scrypts = new Map();
+function scrypted(secret, salt, length) {
+  const key = `${secret} ${salt} ${length}`;
+  if (!scrypts.has(key)) scrypts.set(key, requireHere('crypto').scryptSync(secret, salt, length));
+  return Buffer.from(scrypts.get(key));
+}
+
 function modulesOf({ world, network, actor, timers, more }) {
   const waits = (begin) => (ms, value, options) =>
     new Promise((resolve, reject) => {
@@ -147,6 +156,8 @@ function modulesOf({ world, network, actor, timers, more }) {
   const net = requireHere('net');
   const connect = (first, ...rest) =>
     network.connect(Number(typeof first === 'object' ? first.port : first), actor, ...rest);
+  const createServer = (...given) => new SimulatedServer(network, actor, ...given);
+  const crypto = requireHere('crypto');
   const os = requireHere('os');
   const later =
     (work) =>
@@ -161,9 +172,10 @@ function modulesOf({ world, network, actor, timers, more }) {
       world.at(world.now + actor.random(), actor, () => done(...outcome));
     };
   return {
-    net: { ...net, connect, createConnection: connect },
+    net: { ...net, connect, createConnection: connect, createServer },
     os: { ...os, uptime: () => world.now / 1000, hostname: () => 'simulated', networkInterfaces: () => ({}) },
-    crypto: { ...requireHere('crypto'), randomBytes: bytes, randomUUID: uuid, randomInt: between },
+    dgram: { ...requireHere('dgram'), createSocket: () => new SimulatedDatagrams(network, actor) },
+    crypto: { ...crypto, scrypt: later(scrypted), randomBytes: bytes, randomUUID: uuid, randomInt: between },
     timers: { ...timers, promises },
     'timers/promises': promises,
     zlib: { ...zlib, deflateRaw: later(zlib.deflateRawSync), inflateRaw: later(zlib.inflateRawSync) },

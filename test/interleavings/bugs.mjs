@@ -168,4 +168,27 @@ export const BUGS = [
     find: 'setTimeout(() => this.#giveUp(id), timeoutMs)',
     put: 'setTimeout(() => void 0, timeoutMs)',
   },
+  {
+    level: 'cluster',
+    name: 'what a link has lost is not sent again over the next one',
+    transport: 'direct',
+    kinds: ['part'],
+    find: 'this.#next = 0;',
+    put: '',
+  },
+  {
+    level: 'cluster',
+    name: 'a node without a link is not reached through Redis',
+    transport: 'direct',
+    kinds: ['part'],
+    find: 'const frames = withoutFrames ? []',
+    put: 'if (true) return;\n    const frames = withoutFrames ? []',
+  },
+  {
+    level: 'leases',
+    name: 'no grace after Redis has gone back to older data',
+    kinds: ['rewindRedis', 'move'],
+    find: 'return math.max(0, since + ms - now), now, ms, kept_for, least',
+    put: 'return 0, now, ms, kept_for, least',
+  },
 ];

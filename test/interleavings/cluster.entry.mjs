@@ -1,12 +1,13 @@
 // The test of a run, in a box of its own: starts the nodes of a simulated cluster, does to them what a plan says, and
 // knows what it did. The actions are those of `npm run chaos:history`.
 import { checkHistory, describeViolations, eventually, historyNow, parseHistory } from 'nestjs-foundation/testing';
-import { bootNode, servers } from 'simulated';
+import { part, servers } from 'simulated';
 import { msBetween, passed } from '../../dist/test/support/history.time.js';
 import { Actions, LONGEST_LEASE_MS } from '../chaos/history.actions.mjs';
 import { describeAction, SLOTS } from '../chaos/history.plan.mjs';
 import { oneView } from '../chaos/one.view.mjs';
 import { KeptMessages } from './kept.messages.mjs';
+import { SimulatedNode } from './simulated.node.mjs';
 
 const [redis] = servers;
 const OWNED_WITHIN_MS = 20_000;
@@ -16,97 +17,16 @@ const LAST_LEASE_MS = 2500;
 const TOLD_WITHIN_MS = 5000;
 /** What is due again is due after 3 s; what was delivered twice comes alone. */
 const AGREED_WITHIN_MS = 40_000;
-const COOKIE = 'the cookie of simulated nodes';
-
-class SimulatedNode {
-  frozen = [];
-  ending = false;
-  exit;
-  killedAt;
-
-  constructor(name, cluster, options) {
-    this.name = name;
-    this.cluster = cluster;
-    const env = {
-      FOUNDATION_APP_NAME: 'e2e',
-      FOUNDATION_REDIS_URL: 'redis://127.0.0.1:6379',
-      FOUNDATION_COOKIE: COOKIE,
-    };
-    this.actor = bootNode({
-      ...{ name, env: { ...env, FOUNDATION_NODE_NAME: name }, options },
-      line: (line) => {
-        cluster.lines.push(line);
-        cluster.kept.note(line);
-      },
-      exited: (code) => this.#exits(code, null),
-    });
-    this.pid = this.actor.pid;
-    this.exited = new Promise((resolve) => (this.toldExit = resolve));
-    this.ready = this.actor.ready.then((node) => (this.running = node));
-    this.ready.catch(() => undefined);
-  }
-
-  get alive() {
-    return this.exit === undefined;
-  }
-
-  get answers() {
-    const last = this.frozen.at(-1);
-    return this.alive && !this.ending && (last === undefined || last.until !== undefined);
-  }
-
-  /** As over the IPC channel: the node answers when it gets to it. */
-  async ask(command, ...args) {
-    if (command === 'setClock') return this.actor.setClock(...args);
-    return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`Node ${this.name} did not answer "${command}"`)), 15_000);
-      const done = (settle) => (value) => {
-        clearTimeout(timer);
-        settle(value);
-      };
-      void this.exited.then(() => done(reject)(new Error(`Node ${this.name} has ended`)));
-      this.actor.ask(command, args, done(resolve), done(reject));
-    });
-  }
-
-  async kill() {
-    this.ending = true;
-    this.actor.kill();
-    this.killedAt = historyNow();
-    this.#exits(null, 'SIGKILL');
-    return this.killedAt;
-  }
-
-  async terminate() {
-    this.ending = true;
-    await this.ask('terminate');
-    this.#exits(0, null);
-    this.actor.kill();
-  }
-
-  async freeze() {
-    this.actor.freeze();
-    this.frozen.push({ from: historyNow() });
-  }
-
-  thaw() {
-    const last = this.frozen.at(-1);
-    if (last !== undefined) last.until = historyNow();
-    this.actor.thaw();
-  }
-
-  #exits(code, signal) {
-    this.exit ??= { code, signal, at: historyNow() };
-    this.toldExit(this.exit);
-  }
-}
+/** How long Redis takes to read its data. */
+const DOWN_MS = 30;
 
 class SimulatedCluster {
   lines = [];
   nodes = new Map();
   all = [];
   kept = new KeptMessages();
-  #facts = { cut: [], redisFrozen: [], wanted: [], dataLost: [] };
+  #facts = { cut: [], redisFrozen: [], wanted: [], dataLost: [], rewound: [] };
+  #apart = new Set();
   redis = {
     kill: async () => {
       redis.kill();
@@ -129,7 +49,10 @@ class SimulatedCluster {
   async start(names, env = {}) {
     const variant = env.TEST_OPTIONS === undefined ? {} : JSON.parse(env.TEST_OPTIONS);
     const started = names.map((name) => {
-      const node = new SimulatedNode(name, this, { ...this.options, options: { ...this.options.options, ...variant } });
+      const node = new SimulatedNode(name, this, {
+        ...this.options,
+        options: { ...this.options.nodeOptions[name], ...variant },
+      });
       this.all.push(node);
       this.nodes.set(name, node);
       return node;
@@ -155,6 +78,44 @@ class SimulatedCluster {
     const at = historyNow();
     this.#facts.dataLost.push({ at });
     this.kept.lost(at);
+  }
+
+  /** Between two nodes, which both reach Redis; nothing of it excuses anything. 0 is to the end. */
+  async part(one, other, mode, ms) {
+    const pair = [one, other].sort().join();
+    if (one === other || this.#apart.has(pair)) return 'they cannot be taken apart';
+    this.#apart.add(pair);
+    const heal = part(one, other, mode);
+    if (ms === 0) return;
+    await passed(historyNow(), ms);
+    heal();
+    this.#apart.delete(pair);
+  }
+
+  /** It is away for so long, which cuts off everyone, and has lost nothing. */
+  async reloadRedis(ms) {
+    const cut = [...this.nodes.keys()].map((node) => ({ node, from: historyNow() }));
+    this.#facts.cut.push(...cut);
+    const saved = redis.save();
+    redis.kill();
+    await passed(historyNow(), ms);
+    redis.start(saved);
+    for (const fact of cut) fact.until = historyNow();
+  }
+
+  /** It goes back to what it was so long ago. */
+  async rewindRedis(ms) {
+    const fact = { from: historyNow() };
+    this.#facts.rewound.push(fact);
+    const saved = redis.save();
+    await passed(fact.from, ms);
+    redis.kill();
+    await passed(historyNow(), DOWN_MS);
+    redis.start(saved);
+    fact.until = historyNow();
+    // What was written meanwhile is, and the checks of the configuration and of durable messages know of no less.
+    this.#facts.dataLost.push({ at: fact.until });
+    this.kept.lost(fact.until, fact.from);
   }
 
   async freezeRedis(ms) {

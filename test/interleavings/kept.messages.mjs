@@ -3,7 +3,7 @@
 export class KeptMessages {
   #kept = new Map();
   #handled = new Set();
-  #lostAt = -Infinity;
+  #lost = [];
 
   get size() {
     return this.#kept.size;
@@ -17,12 +17,16 @@ export class KeptMessages {
       this.#kept.delete(payload.message);
     }
     if (event !== 'test.durable_kept' || this.#handled.has(payload.message)) return;
-    if (payload.sentAt > this.#lostAt) this.#kept.set(payload.message, payload.sentAt);
+    if (!this.#isLost(payload.sentAt)) this.#kept.set(payload.message, payload.sentAt);
   }
 
-  /** All that was sent before is gone, or may be. */
-  lost(at) {
-    this.#lostAt = at;
-    for (const [message, sentAt] of this.#kept) if (sentAt <= at) this.#kept.delete(message);
+  /** All that was sent before is gone, or may be; or all that was sent since. */
+  lost(at, since = -Infinity) {
+    this.#lost.push({ at, since });
+    for (const [message, sentAt] of this.#kept) if (this.#isLost(sentAt)) this.#kept.delete(message);
+  }
+
+  #isLost(sentAt) {
+    return this.#lost.some(({ at, since }) => since <= sentAt && sentAt <= at);
   }
 }

@@ -5,12 +5,14 @@ import { bootNode, servers } from 'simulated';
 const START_MS = 1500;
 /** After the last fault: the longest grace, a ttl, and what a connection takes to come back. */
 const SETTLE_MS = 8000;
+/** How long a server takes to read its data. */
+const DOWN_MS = 30;
 const OWNED_WITHIN_MS = 7000;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function run({ nodes: names, processes, steps, ports, stopMs = 30, stale, report }) {
   const lines = [];
-  const facts = { killed: [], frozen: [], cut: [], redisFrozen: [], exits: [], wanted: [] };
+  const facts = { killed: [], frozen: [], cut: [], redisFrozen: [], rewound: [], exits: [], wanted: [] };
   const nodes = new Map();
   const busy = new Map();
   const free = (what) => !(busy.get(what) > 0);
@@ -79,6 +81,29 @@ export async function run({ nodes: names, processes, steps, ports, stopMs = 30, 
         () => undefined,
         pause(forMs).then(() => servers[server].start()),
       );
+    },
+    reloadRedis({ server, forMs }) {
+      const saved = servers[server].save();
+      servers[server].kill();
+      return holding(
+        `redis ${server}`,
+        forMs + 3000,
+        () => undefined,
+        pause(forMs).then(() => servers[server].start(saved)),
+      );
+    },
+    rewindRedis({ server, forMs }) {
+      const fact = { from: historyNow() };
+      facts.rewound.push(fact);
+      const saved = servers[server].save();
+      const rewind = async () => {
+        await pause(forMs);
+        servers[server].kill();
+        await pause(DOWN_MS);
+        servers[server].start(saved);
+        fact.until = historyNow();
+      };
+      return holding(`redis ${server}`, forMs + DOWN_MS + 3000, () => undefined, rewind());
     },
     flush({ server }) {
       servers[server].flush();

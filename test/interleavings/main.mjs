@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { BUGS } from './bugs.mjs';
-import { clusters, leaseRuns, NAMES, planOf, WHOLES } from './plan.mjs';
+import { clusters, leaseRuns, NAMES, nodeOptionsOf, planOf, WHOLES } from './plan.mjs';
 import { compileParts, simulate, withBug } from './simulation.mjs';
 
 const { values } = parseArgs({
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     path: { type: 'string' },
+    transport: { type: 'string' },
     bug: { type: 'string' },
     bugs: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
@@ -27,12 +28,13 @@ const LEVELS = {
   },
   cluster: {
     runsOf: clusters,
-    optionsOf({ steps, ...run }) {
+    optionsOf({ steps, transport, gossip, ...run }) {
       const load = {
         ...{ calls: true, talk: true, cron: true, stale: true },
         ...{ asks: true, durable: true, services: true, config: true },
       };
-      return { ...run, nodes: NAMES, slots: WHOLES, plan: planOf(steps), load };
+      const nodeOptions = Object.fromEntries(NAMES.map((name) => [name, nodeOptionsOf(name, { transport, gossip })]));
+      return { ...run, nodes: NAMES, nodeOptions, slots: WHOLES, plan: planOf(steps), load };
     },
   },
 };
@@ -44,7 +46,7 @@ else {
   const bug = values.bug === undefined ? undefined : BUGS.find(({ name }) => name.includes(values.bug));
   const level = bug?.level ?? values.level;
   const code = await partsOf(level);
-  const found = await check(bug === undefined ? code : withBug(code, bug), { ...values, level, only: bug?.kinds });
+  const found = await check(bug === undefined ? code : withBug(code, bug), { ...values, ...bug, level });
   process.exitCode = found === undefined ? 0 : 1;
 }
 process.exit();
@@ -57,7 +59,7 @@ async function findAll() {
   let areAllFound = true;
   for (const bug of BUGS.filter(isWanted)) {
     const { level, name } = bug;
-    const found = await check(withBug(await partsOf(level), bug), { ...values, level, only: bug.kinds, quiet: true });
+    const found = await check(withBug(await partsOf(level), bug), { ...values, ...bug, quiet: true });
     const where = `in ${found.runs} ${found.runs === 1 ? 'run' : 'runs'}, ${found.seconds} s`;
     console.log(
       found.first === undefined ? `NOT FOUND: ${name} (${where})` : `found: ${name} (${where}): ${found.first}`,
@@ -68,9 +70,12 @@ async function findAll() {
 }
 
 /** What was violated, in the shortest run; `undefined` when nothing was. */
-async function check(code, { level, only, runs: count, seconds, seed, path, quiet = false, verbose = false }) {
+async function check(
+  code,
+  { level, kinds, transport, runs: count, seconds, seed, path, quiet = false, verbose = false },
+) {
   const { runsOf, optionsOf } = LEVELS[level];
-  const runs = runsOf(only);
+  const runs = runsOf({ kinds, transport });
   let [done, steps, ms, fingerprint] = [0, 0, 0, 0];
   let last;
   const property = fc.asyncProperty(runs, async (run) => {
@@ -100,6 +105,7 @@ async function check(code, { level, only, runs: count, seconds, seed, path, quie
       `${done} runs, ${steps} steps, ${(ms / 1000).toFixed(0)} s of a cluster in ${took} s; seed ${seed}, fingerprint ${fingerprint.toString(16)}`,
     );
   if (!result.failed) return quiet ? { runs: done, seconds: took } : undefined;
+  if (last === undefined) throw result.errorInstance;
   const { violations } = last.outcome;
   const found = { runs: result.numRuns, seconds: took, first: violations[0].split('\n')[0] };
   if (!quiet) {

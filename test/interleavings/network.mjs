@@ -1,71 +1,152 @@
 // The network of a world: connections between actors whose packets take a time that is drawn, and come in order.
-// A link of a node may hold requests, replies or both back, and deliver them when it heals, as TCP does; or cut; or let
-// requests go astray: their connection ends, others take its place, and only then they arrive.
+// The way of a node to Redis may hold requests, replies or both back, and deliver them when it heals, as TCP does; or
+// be cut; or let requests go astray: their connection ends, others take its place, and only then they arrive. The way
+// from one node to another may be held, in one direction or both, or cut, while both reach Redis.
 import { Buffer } from 'node:buffer';
-import { Duplex } from 'node:stream';
+import { SimulatedSocket } from './simulated.sockets.mjs';
 
 /** How long a packet takes, in milliseconds. */
 export const QUIET = { leastMs: 0.05, mostMs: 1, slowChance: 0.01, slowMs: 30 };
 const GAP_MS = 1e-5;
 /** What has gone astray arrives within so many milliseconds after its connection has ended. */
 const ASTRAY_MS = 3000;
+/** Who dials a node that hears nothing dials it again after so long, below all that it notices. */
+const SYN_AGAIN_MS = 1000;
+/** How many of the packets that nobody acknowledges are lost. */
+const LOST_CHANCE = 0.05;
+/** Ports that nobody has asked for, and those of clients. */
+const FREE_PORT = 20_000;
 
 export class Network {
   #listeners = new Map();
   #connections = new Set();
+  #hearers = new Set();
+  /** Names of two nodes, in the direction in which packets go → how they do not. */
+  #apart = new Map();
+  #lastPort = FREE_PORT;
 
   constructor(world, pace = QUIET) {
     this.world = world;
     this.pace = pace;
   }
 
-  /** `accept(socket)` is called for each new connection. Returns how to end it: all are reset, and new ones refused. */
-  listen(port, actor, accept) {
-    const listener = { actor, accept };
+  /** `accept(socket)` is called for each new connection. Returns how to take no more of them. */
+  listen(port, actor, accept, isNode = false) {
+    const listener = { actor, accept, isNode };
     this.#listeners.set(port, listener);
     return () => {
       if (this.#listeners.get(port) === listener) this.#listeners.delete(port);
-      for (const each of [...this.#connections]) if (each.server.actor === actor) each.reset();
     };
+  }
+
+  /** One that nobody has. */
+  freePort() {
+    return ++this.#lastPort;
   }
 
   connect(port, actor) {
     const client = new SimulatedSocket(this, actor, 'request');
-    const took = this.#took();
-    this.world.at(this.world.now + took, actor, () => {
+    this.#dial(client, port);
+    return client;
+  }
+
+  #dial(client, port) {
+    const { actor } = client;
+    this.world.at(this.world.now + this.#took(), actor, () => {
       if (client.destroyed) return;
       const listener = this.#listeners.get(port);
-      if (listener === undefined || actor.link === 'cut') {
+      if (listener === undefined || this.#isCut(actor, listener)) {
         return client.destroy(
           Object.assign(new Error(`connect ECONNREFUSED 127.0.0.1:${port}`), { code: 'ECONNREFUSED' }),
         );
       }
+      const ways = [this.isHeld(actor, listener.actor), this.isHeld(listener.actor, actor)];
+      if (listener.isNode && ways.includes(true)) {
+        return void this.world.at(this.world.now + SYN_AGAIN_MS, actor, () => this.#dial(client, port), 'packet');
+      }
       const server = new SimulatedSocket(this, listener.actor, 'reply');
-      const connection = new Connection(this, client, server);
+      server.remotePort = client.localPort = this.freePort();
+      const connection = new Connection(this, client, server, listener.isNode);
       this.#connections.add(connection);
       client.connecting = server.connecting = false;
       client.emit('connect');
       client.emit('ready');
       this.world.at(this.world.now + this.#took(), listener.actor, () => listener.accept(server), 'packet');
     });
-    return client;
   }
 
-  /** Changes how the connections of an actor behave. */
+  #isCut(actor, listener) {
+    return listener.isNode ? this.#way(actor, listener.actor) === 'cut' : actor.link === 'cut';
+  }
+
+  /** Whether packets from one node to another wait. */
+  isHeld(from, to) {
+    return this.#way(from, to) === 'held';
+  }
+
+  #way(from, to) {
+    return this.#apart.get(`${from.name} ${to.name}`);
+  }
+
+  /** Changes how the connections of an actor to Redis behave. */
   link(actor, mode) {
     const before = actor.link;
     actor.link = mode;
     for (const each of [...this.#connections]) {
-      if (each.client.actor !== actor) continue;
+      if (each.client.actor !== actor || each.isLink) continue;
       if (mode === 'cut') each.reset();
       else if (before === 'astray') each.goAstray();
       else each.release();
     }
   }
 
-  /** What becomes of the connections of one that was killed. */
+  /**
+   * Takes two nodes apart, by their names: `cut`, `blackhole`, or `oneway`, where the other one hears nothing of the
+   * one. Returns how to bring them together.
+   */
+  part(one, other, mode) {
+    const way = mode === 'cut' ? 'cut' : 'held';
+    const ways = mode === 'oneway' ? [`${one} ${other}`] : [`${one} ${other}`, `${other} ${one}`];
+    for (const each of ways) this.#apart.set(each, way);
+    if (mode === 'cut') for (const each of this.#between(one, other)) each.reset();
+    return () => {
+      for (const each of ways) this.#apart.delete(each);
+      for (const each of this.#between(one, other)) each.release();
+    };
+  }
+
+  #between(one, other) {
+    return [...this.#connections].filter(({ isLink, client, server }) => {
+      const ends = [client.actor.name, server.actor.name];
+      return isLink && ends.includes(one) && ends.includes(other);
+    });
+  }
+
+  /** What becomes of the connections and the ports of one that was killed. */
   drop(actor) {
-    for (const each of [...this.#connections]) if (each.client.actor === actor) each.reset();
+    for (const hearer of this.#hearers) if (hearer.actor === actor) this.#hearers.delete(hearer);
+    for (const [port, listener] of this.#listeners) if (listener.actor === actor) this.#listeners.delete(port);
+    for (const each of [...this.#connections]) {
+      if (each.client.actor === actor || each.server.actor === actor) each.reset();
+    }
+  }
+
+  /** `heard(packet, from)` is called for each packet that comes to the port. Returns how to hear no more. */
+  hear(port, actor, heard) {
+    const hearer = { port, actor, heard };
+    this.#hearers.add(hearer);
+    return () => this.#hearers.delete(hearer);
+  }
+
+  /** Each packet takes its own time, and may be lost. */
+  broadcast(port, actor, packet) {
+    const from = { address: '127.0.0.1', port, family: 'IPv4', size: packet.length };
+    for (const hearer of this.#hearers) {
+      const isLost = this.world.random() < LOST_CHANCE || this.#way(actor, hearer.actor) !== undefined;
+      if (hearer.port !== port || isLost) continue;
+      const hear = () => this.#hearers.has(hearer) && hearer.heard(Buffer.from(packet), from);
+      this.world.at(this.world.now + this.#took(), hearer.actor, hear, 'packet');
+    }
   }
 
   forget(connection) {
@@ -87,14 +168,20 @@ class Connection {
   #held = { request: [], reply: [] };
   #last = { request: 0, reply: 0 };
 
-  constructor(network, client, server) {
+  /** From node to node, or to Redis. */
+  constructor(network, client, server, isLink) {
     this.network = network;
     this.client = client;
     this.server = server;
+    this.isLink = isLink;
     client.connection = server.connection = this;
   }
 
   #holds(direction) {
+    if (this.isLink) {
+      const [from, to] = direction === 'request' ? [this.client, this.server] : [this.server, this.client];
+      return this.network.isHeld(from.actor, to.actor);
+    }
     const { link } = this.client.actor;
     return link === 'blackhole' || link === `no${direction}` || (link === 'astray' && direction === 'request');
   }
@@ -125,7 +212,8 @@ class Connection {
   #pass(direction, chunk) {
     const { world } = this.network;
     const to = direction === 'request' ? this.server : this.client;
-    const extra = typeof this.client.actor.link === 'number' ? this.client.actor.link : 0;
+    const { link } = this.client.actor;
+    const extra = typeof link === 'number' && !this.isLink ? link : 0;
     this.#last[direction] = Math.max(this.#last[direction] + GAP_MS, world.now + this.network.took() + extra);
     world.at(
       this.#last[direction],
@@ -153,84 +241,5 @@ class Connection {
   /** One side has closed. */
   closed(direction) {
     this.send(direction, null);
-  }
-}
-
-/** As much of a socket as ioredis and the server use. */
-class SimulatedSocket extends Duplex {
-  connecting = true;
-  remoteAddress = '127.0.0.1';
-  remotePort = 1;
-  localPort = 1;
-  connection;
-  #ended = false;
-  #timer;
-
-  constructor(network, actor, direction) {
-    super({ allowHalfOpen: false, autoDestroy: true });
-    this.network = network;
-    this.actor = actor;
-    this.direction = direction;
-    this.on('error', () => undefined);
-  }
-
-  _read() {}
-
-  _write(chunk, encoding, done) {
-    const owned = Buffer.isBuffer(chunk) ? Buffer.from(chunk) : Buffer.from(chunk, encoding);
-    if (this.connection === undefined) this.once('connect', () => this.connection.send(this.direction, owned));
-    else this.connection.send(this.direction, owned);
-    done();
-  }
-
-  _final(done) {
-    this.#close();
-    done();
-  }
-
-  _destroy(error, done) {
-    if (this.#timer !== undefined) this.network.world.cancel(this.#timer);
-    this.#close();
-    done(error);
-  }
-
-  #close() {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.connection?.closed(this.direction);
-  }
-
-  setTimeout(ms, listener) {
-    if (this.#timer !== undefined) this.network.world.cancel(this.#timer);
-    this.#timer = undefined;
-    if (ms > 0) {
-      if (listener !== undefined) this.once('timeout', listener);
-      this.#timer = this.network.world.after(ms, this.actor, () => this.emit('timeout'));
-    } else if (listener !== undefined) this.removeListener('timeout', listener);
-    return this;
-  }
-
-  setNoDelay() {
-    return this;
-  }
-
-  setKeepAlive() {
-    return this;
-  }
-
-  ref() {
-    return this;
-  }
-
-  unref() {
-    return this;
-  }
-
-  address() {
-    return { address: '127.0.0.1', port: 1, family: 'IPv4' };
-  }
-
-  resetAndDestroy() {
-    return this.destroy();
   }
 }

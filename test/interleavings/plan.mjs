@@ -64,6 +64,8 @@ const actions = [
   redis('pauseRedis', 100, 3000),
   redis('flush', 0, 0),
   redis('restartRedis', 10, 2500),
+  redis('reloadRedis', 10, 2500),
+  redis('rewindRedis', 20, 3000),
   {
     ...{ kind: 'move', weight: 6 },
     arbitrary: fc.record({ kind: fc.constant('move'), name: slot, to: node, via: node }),
@@ -83,6 +85,28 @@ const actions = [
   },
 ];
 
+/** With links between nodes only; 0 is to the end, which changes nothing for a cluster that reaches Redis. */
+const part = {
+  ...{ kind: 'part', weight: 12 },
+  arbitrary: fc.record({
+    ...{ kind: fc.constant('part'), node, other: node, mode: fc.constantFrom('cut', 'blackhole', 'oneway') },
+    forMs: fc.oneof(between(20, 1500), between(1500, 8000), fc.constant(0)),
+  }),
+};
+/** The nodes that speak over Redis alone, of all that have links otherwise. */
+const PLAIN = { redis: NAMES, direct: [], mixed: ['a'] };
+const TRANSPORTS = Object.keys(PLAIN);
+
+const GOSSIP = { strategy: 'gossip', secret: 'a secret of simulated nodes', every: 500 };
+
+/** The options of a node. */
+export function nodeOptionsOf(name, { transport, gossip }) {
+  return {
+    ...(PLAIN[transport].includes(name) ? {} : { transport: 'direct' }),
+    ...(gossip ? { topologies: [GOSSIP] } : {}),
+  };
+}
+
 /** How long packets take, and by how much timers are late. */
 const pace = fc.constantFrom(
   { leastMs: 0.05, mostMs: 1, slowChance: 0.01, slowMs: 30 },
@@ -91,14 +115,19 @@ const pace = fc.constantFrom(
 );
 const lateness = fc.constantFrom({ chance: 0.02, mostMs: 8 }, { chance: 0.05, mostMs: 120 });
 
-/** With `only` of some kinds of faults. */
-export const clusters = (only, most = 8) =>
-  fc.record({
-    seed: fc.noShrink(fc.integer({ min: 0, max: 2 ** 31 - 1 })),
-    steps: stepsOf(actions, only, 1500, most),
-    pace,
-    lateness,
-  });
+/** With `only` of some kinds of faults, and over one transport, if given. */
+export const clusters = ({ kinds, transport } = {}, most = 8) => {
+  const over = (name) =>
+    fc.record({
+      seed: fc.noShrink(fc.integer({ min: 0, max: 2 ** 31 - 1 })),
+      transport: fc.constant(name),
+      gossip: fc.constantFrom(false, false, true),
+      steps: stepsOf(name === 'redis' ? actions : [...actions, part], kinds, 1500, most),
+      pace,
+      lateness,
+    });
+  return transport === undefined ? fc.oneof(...TRANSPORTS.map(over)) : over(transport);
+};
 
 const server = between(0, 2);
 const name = fc.constantFrom('job', 'mail');
@@ -117,6 +146,8 @@ const leaseActions = [
   cut(4, [20, 900], 'astray'),
   onServer('pauseRedis', { forMs: between(50, 2500) }),
   onServer('restartRedis', { forMs: between(1, 1500) }),
+  onServer('reloadRedis', { forMs: between(1, 1500) }),
+  onServer('rewindRedis', { forMs: between(20, 2500) }),
   onServer('flush'),
   { kind: 'move', weight: 6, arbitrary: fc.record({ kind: fc.constant('move'), name }) },
   {
@@ -131,10 +162,10 @@ const leaseActions = [
 ];
 
 /** The same of the leases alone, on one server or on three. */
-export const leaseRuns = (only, most = 10) =>
+export const leaseRuns = ({ kinds } = {}, most = 10) =>
   fc.record({
     seed: fc.noShrink(fc.integer({ min: 0, max: 2 ** 31 - 1 })),
-    steps: stepsOf(leaseActions, only, 900, most),
+    steps: stepsOf(leaseActions, kinds, 900, most),
     redisCount: fc.constantFrom(1, 1, 3),
     stopMs: fc.constantFrom(0, 30, 300),
     pace,
@@ -154,7 +185,7 @@ export function planOf(steps) {
       name === undefined ? undefined : Object.keys(WHOLES).find((each) => WHOLES[each].includes(name) || each === name);
     if (changed !== undefined && free.get(changed) > at) continue;
     if (changed !== undefined) free.set(changed, at + CHANGE_MS + (kind === 'stop' ? forMs : 0));
-    const isRedis = ['pauseRedis', 'flush', 'restartRedis'].includes(kind);
+    const isRedis = /redis$|^flush$/i.test(kind);
     if (isRedis && redisFree > at) continue;
     if (isRedis) redisFree = at + forMs + CHANGE_MS;
     if (kind === 'kill' || kind === 'terminate') {

@@ -1,8 +1,9 @@
 // Redis in a world: the server of `js-redis-server`, with its own Lua, behind simulated sockets. It can be frozen, and
-// killed and started again with nothing in it.
+// killed and started again, with nothing in it or with what it had, then or some time before.
 import { boot, bundle, compile } from './box.mjs';
 
-export const PORT = 6379;
+/** Not where nodes look for one that nobody has named. */
+export const PORT = 6390;
 /** Redis says which life of it this is, and the leases go by that. */
 const PLACE = '"os:mocked redis",';
 const RUN_ID = '`run_id:${ctx.server.runId ??= require("crypto").randomBytes(20).toString("hex")}`,';
@@ -28,14 +29,21 @@ export class SimulatedRedis {
     await this.server.prepare();
   }
 
-  start() {
-    this.server.open();
+  /** What it has now, as a dump or an append-only file keeps it. */
+  save() {
+    return this.server.save();
+  }
+
+  /** With what was saved, or empty. */
+  start(saved) {
+    this.server.open(saved);
     this.#ends = this.network.listen(this.port, this.actor, (socket) => this.server.accept(socket));
   }
 
-  /** Everything in it is lost, and its connections. */
+  /** Everything in it is lost that was not saved, and its connections. */
   kill() {
     this.#ends();
+    this.network.drop(this.actor);
     this.server.close();
   }
 

@@ -54,9 +54,12 @@ export async function simulate(parts, { seed, pace, lateness, redisCount = 1, ..
   let outcome;
   const more = {
     bootNode: (node) => nodes.boot(node),
+    redisPort: PORT,
+    part: (one, other, mode) => network.part(one, other, mode),
     servers: servers.map((server) => ({
+      save: () => server.save(),
       kill: () => server.kill(),
-      start: () => server.start(),
+      start: (saved) => server.start(saved),
       flush: () => server.flush(),
       freeze: () => world.freeze(server.actor),
       thaw: () => world.thaw(server.actor),
