@@ -113,8 +113,10 @@ describe('a node that is cut off from Redis', () => {
     const since = historyNow();
     proxy.mode = 60;
     await passed(since, 3000);
+    // Says why, where it is not as it was.
+    const gone = ['lease.lost', 'lease.released', 'process.stopped', 'cluster.isolated'];
+    expect(gone.flatMap((event) => cluster.events({ event, node: 'a', after: since }))).toEqual([]);
     expect(await cluster.owner('steady')).toEqual(owner);
-    expect(cluster.events({ event: 'lease.lost', node: 'a', after: since })).toEqual([]);
     proxy.mode = 'ok';
   });
 
