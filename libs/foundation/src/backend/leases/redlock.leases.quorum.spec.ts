@@ -117,6 +117,12 @@ describe('Leases on three servers', () => {
       expect(of('lease.acquired')).toEqual([{ name: 'feed', node: 'n1', epoch: 300 }]);
     });
 
+    it('names the latest of the owners before that the servers know', async () => {
+      answer('mint', ['100', 'n7', '20', '1'], ['300', 'n8', '40', ''], ['200', 'n9', '30', '']);
+      answer('confirm', ['1', '1'], ['1', '1'], ['1', '1']);
+      expect(await take()).toMatchObject({ before: 'n8', unstarted: undefined });
+    });
+
     it('waits for no server that hangs', async () => {
       const never = () => new Promise(() => undefined);
       answer('mint', ['100', ''], ['200', ''], never);
