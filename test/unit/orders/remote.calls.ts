@@ -4,9 +4,9 @@ import fc from 'fast-check';
 
 /**
  * `late`: who asked has given up when it arrives; `astray`: and what was asked after it, over another connection, may
- * arrive before.
+ * arrive before; a number: that, and it is on its way for so many milliseconds.
  */
-export type Fault = 'none' | 'request' | 'answer' | 'late' | 'astray';
+export type Fault = 'none' | 'request' | 'answer' | 'late' | 'astray' | number;
 
 export const fault: fc.Arbitrary<Fault> = fc.constantFrom(
   ...(['none', 'none', 'none', 'none', 'request', 'answer', 'late', 'astray'] as const),
@@ -58,9 +58,11 @@ export class RemoteCalls {
   async #call<T>(what: string, run: () => Promise<T>): Promise<T> {
     if (this.isCalm) return run();
     const given = this.isCut ? 'request' : (this.#faults.shift() ?? 'none');
-    const isGivenUp = given === 'late' || given === 'astray';
-    const asked = this.#asked.then(() => this.#arrives(isGivenUp ? `${given}: ${what}` : what));
-    if (given !== 'astray') this.#asked = asked;
+    const isAstray = given === 'astray' || typeof given === 'number';
+    const isGivenUp = given === 'late' || isAstray;
+    const sent = typeof given === 'number' ? new Promise((resolve) => setTimeout(resolve, given)) : this.#asked;
+    const asked = sent.then(() => this.#arrives(isGivenUp ? `${given}: ${what}` : what));
+    if (!isAstray) this.#asked = asked;
     if (isGivenUp) {
       asked.then(run).catch(() => undefined);
       await this.#arrives(`gives up: ${what}`);

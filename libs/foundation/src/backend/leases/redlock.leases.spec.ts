@@ -587,8 +587,9 @@ describe('RedlockLeases', () => {
       leases = make(LIVES, { ...TIMES, onStall: 'exit' });
       const lease = await held();
       expect(told.mock.lastCall).toEqual([TIMES.deadline]);
+      told.mockClear();
       await pass(TIMES.renewEvery + 1);
-      expect(told.mock.lastCall![0]).toBeGreaterThan(TIMES.deadline - 10);
+      expect(told.mock.lastCall?.[0]).toBeGreaterThan(TIMES.deadline - 10);
       await lease.release();
       expect(told.mock.lastCall).toEqual([undefined]);
       leases.close();
