@@ -42,7 +42,7 @@ describe('interleavings', () => {
     LIMIT_MS,
   );
 
-  it.each(['epochs begin anew', 'released before its instance', 'a consumer had that died'])(
+  it.each(['epochs begin anew', 'released before its instance', 'a consumer had that died', 'what a link has lost'])(
     'find a bug that is put back: %s',
     async (bug) => {
       expect(await interleavings('--bugs', '--bug', bug, '--runs', '100', '--seed', '3')).toMatch(/^found: /);
