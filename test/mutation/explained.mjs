@@ -347,6 +347,13 @@ const EXPLAINED = [
     why: 'Memory only, and soon swept: nothing reads it.',
     lines: [
       ['local.leases.ts', 'if (now < this.#sweepAt) return;', 'if (now <= this.#sweepAt) return;'],
+      ['local.leases.ts', 'if (now < this.#sweepAt) return;', 'if (true) return;'],
+      ['local.leases.ts', 'this.#sweepAt = now + SWEEP_EVERY_MS;', 'this.#sweepAt = now - SWEEP_EVERY_MS;'],
+      [
+        'local.leases.ts',
+        'for (const [key, { until }] of this.#fenced) if (until <= now) this.#fenced.delete(key);',
+        'for (const [key, { until }] of this.#fenced) if (until <= now) ;',
+      ],
       [
         'local.leases.ts',
         'for (const [key, { until }] of this.#fenced) if (until <= now) this.#fenced.delete(key);',

@@ -84,6 +84,8 @@ class Node {
 /** How time passes, and how many packets arrive in each step of it. */
 const passing = { ms: fc.constantFrom(100, 400, 900, 1600), packets: fc.constantFrom(0, 1, 3, 10) };
 const swift = { ms: fc.constantFrom(400, 900, 1600, 1600), packets: fc.constantFrom(1, 3, 10, 10) };
+/** All that Redis knew, in the end. */
+const doLose = fc.constantFrom(false, false, true);
 /** What becomes of the next calls of an owner: some are lost, one goes astray, some arrive, and then perhaps none. */
 const faults = fc
   .record({
@@ -100,12 +102,12 @@ const faults = fc
 
 const step = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('pass' as const), ...passing }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('lose' as const) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('lose' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('release' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('die' as const), node: fc.nat(1) }) },
   // The owner of that moment.
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('cut' as const), ms: fc.constantFrom(300, 1300, 2500) }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('faults' as const), faults, ...swift }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('faults' as const), faults, ...swift, doLose }) },
 );
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -185,6 +187,7 @@ class World {
     else if (each.kind === 'faults') this.owner?.calls.next(each.faults);
     this.#check();
     if (each.kind === 'pass' || each.kind === 'faults') await this.pass(each.ms, each.packets, true);
+    if (each.kind === 'faults' && each.doLose) this.server.lose();
   }
 
   /** Nothing goes wrong any more. */

@@ -419,6 +419,19 @@ describe('Leases on three servers', () => {
       expect(asked('owners')).toEqual([1, 1, 1]);
     });
 
+    it('is waited for where those before it decide for one name only: the owners of two', async () => {
+      const row = ['n2', 'b2', '7', 'running', '5'];
+      answer('owners', [row, row], [row, []], later([row, row]));
+      expect(await settled(leases.owners(['feed', 'mail']))).toMatchObject([{ node: 'n2' }, { node: 'n2' }]);
+      expect(asked('owners')).toEqual([1, 1, 1]);
+    });
+
+    it('is not waited for where the others have decided: an owner', async () => {
+      const row = [['n2', 'b2', '7', 'running', '5']];
+      answer('owners', row, row, () => new Promise(() => undefined));
+      expect(await settled(leases.owners(['feed']))).toMatchObject([{ node: 'n2' }]);
+    });
+
     it('is waited for where it makes the majority', async () => {
       answer('lastEpoch', '5', later('9'), down);
       expect(await settled(leases.lastEpoch('feed'))).toBe(9);
