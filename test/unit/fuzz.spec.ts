@@ -7,6 +7,7 @@ import { RedisNodeDirectory } from '../../libs/foundation/src/backend/directory/
 import { Grace } from '../../libs/foundation/src/backend/redis/grace.period.js';
 import { Played, replayed } from '../../libs/foundation/src/backend/streams/deduplication.js';
 import { accept, dial } from '../../libs/foundation/src/backend/transport/direct/link/handshake.js';
+import { formatAddress, parseAddress } from '../../libs/foundation/src/backend/transport/direct/link/host.address.js';
 import { Rejected } from '../../libs/foundation/src/backend/transport/direct/link/link.end.js';
 import { seal, unseal } from '../../libs/foundation/src/backend/transport/direct/relay.js';
 import {
@@ -22,8 +23,14 @@ import {
 } from '../../libs/foundation/src/backend/transport/direct/stream/frames.js';
 import { ReceiveStream } from '../../libs/foundation/src/backend/transport/direct/stream/receive.stream.js';
 import { decodeState, encodeState } from '../../libs/foundation/src/backend/transport/direct/stream/stream.state.js';
-import { applyTopics, encodeTopics } from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
+import {
+  applyTopics,
+  decodeBundle,
+  encodeBundle,
+  encodeTopics,
+} from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
 import { decodeCalls, encodeCall } from '../../libs/foundation/src/calls/call.codec.js';
+import { readMarks } from '../../libs/foundation/src/calls/call.marks.js';
 import { Gathering } from '../../libs/foundation/src/calls/gathering.js';
 import { readFigures } from '../../libs/foundation/src/channels/channel.statistics.js';
 import { encode, headsOf, open, originOf } from '../../libs/foundation/src/channels/envelope.js';
@@ -32,12 +39,18 @@ import { takeAnswer } from '../../libs/foundation/src/channels/node.answer.js';
 import { NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
 import { GapDetector } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
 import { Unpacker as IncomingTexts } from '../../libs/foundation/src/channels/receiving/unpacker.js';
+import { readCommand, UsageError } from '../../libs/foundation/src/cli/arguments.js';
 import { slotNames } from '../../libs/foundation/src/cluster/slot.names.js';
 import { readAnnouncement } from '../../libs/foundation/src/cluster/topologies/announce/announcement.js';
 import { peersIn, redisIn } from '../../libs/foundation/src/cluster/topologies/consul/consul.catalog.js';
+import { peersAt, serverOf, srvIn } from '../../libs/foundation/src/cluster/topologies/dns/dns.answers.js';
 import { peerOf } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.pods.js';
 import { announcementsIn, recordsOf } from '../../libs/foundation/src/cluster/topologies/mdns/mdns.records.js';
 import { checkedPeers } from '../../libs/foundation/src/cluster/topologies/peers.js';
+import { MAX_CONTEXT, readContext } from '../../libs/foundation/src/context/context.hook.js';
+import { loadCron } from '../../libs/foundation/src/cron/cron.package.js';
+import { readSchedule } from '../../libs/foundation/src/cron/job.schedule.js';
+import { readEntry } from '../../libs/foundation/src/journal/journal.entry.js';
 import { parseEntry } from '../../libs/foundation/src/processes/table/process.table.js';
 import { ReplayGuard } from '../../libs/foundation/src/security/replay.guard.js';
 import { Secret } from '../../libs/foundation/src/security/secret.js';
@@ -53,9 +66,17 @@ import {
   writeRow,
 } from '../../libs/foundation/src/settings/config.row.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
+import { readTraceContext } from '../../libs/foundation/src/telemetry/tracing.js';
+import { parseHistory } from '../../libs/foundation/src/testing/history/history.js';
+import { parseDuration } from '../../libs/foundation/src/time/duration.js';
+import { fromBytes, readEvent, toBytes } from '../../libs/foundation/src/v1/events/v1.event.js';
+import { Histogram, readHistogram } from '../../libs/foundation/src/v1/telemetry/distribution.js';
+import { asText } from '../../libs/foundation/src/wire/bundle.js';
 import { parseHint } from '../../libs/foundation/src/wire/hint.js';
 import { parseJson } from '../../libs/foundation/src/wire/json.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
+import { MalformedPacked } from '../../libs/foundation/src/wire/packed.reader.js';
+import { PackedWriter } from '../../libs/foundation/src/wire/packed.writer.js';
 import { mulberry32 } from '../chaos/history.plan.mjs';
 import { fuzzPlan, Mutator } from '../support/mutations.js';
 
@@ -128,6 +149,25 @@ const pod = {
   spec: { hostname: 'shop-1' },
   status: { phase: 'Running', podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
 };
+/** The same messages as links carry them. */
+function packed(text: string): Buffer {
+  const writer = new PackedWriter();
+  for (const value of [JSON.parse(text) as unknown].flat()) writer.add(value);
+  return Buffer.from(writer.finish());
+}
+const bundles = { message: packed(message), call: packed(call), reply: packed(reply) };
+const entryOfJournal = {
+  ...{ kind: 'process.crashed', at: AT, node: 'shop-1', process: 'feed', epoch: 3, reason: 'crash', error: 'no' },
+  ...{ from: 'shop-2', target: 'shop-3', actor: 'ann', via: 'code', count: 2, ms: 10 },
+};
+const histogram = new Histogram();
+for (const value of [0, 1e-12, -5, 3.14, 1e300]) histogram.add(value);
+const event = readEvent({ eventType: 'paid', eventId: 'e-1', timestamp: 5, wallTime: new Date(AT), data: { a: [1] } });
+const eventBytes = event.ok ? toBytes(event.value) : Buffer.alloc(0);
+const cron = await loadCron('this spec');
+const history = ['lease.acquired', 'process.started', 'test.effect', 'process.stopped', 'lease.released']
+  .map((name, index) => ({ at: index, node: 'a', bootId: 'b', pid: 1, event: name, payload: { name: 'x', epoch: 1 } }))
+  .map((each) => `${JSON.stringify(each)}\n`);
 const within = (value: unknown, most: number): boolean =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= most;
 
@@ -243,6 +283,111 @@ const READERS: Record<string, (mutator: Mutator) => unknown> = {
   'a kept message': (m) => {
     const text = m.text(message);
     replayed(played, { id: m.characters(`${AT}-0`), text, deliveries: 1 }, originOf(text));
+  },
+  'a packed message': (m) => {
+    const bytes = m.bytes(bundles.message);
+    const opened = open('events', bytes);
+    if (typeof opened !== 'string') expect(within(opened.head.seq, 2 ** 52)).toBe(true);
+    texts.receive('events', bytes);
+    onlyThese(MalformedPacked)(() => void asText(bytes));
+  },
+  'packed calls and answers': (m) => {
+    for (const each of decodeCalls(m.bytes(m.pick([bundles.call, bundles.reply]))))
+      if (typeof each === 'object' && each.kind === 'call')
+        expect(within(each.epoch, Number.MAX_SAFE_INTEGER)).toBe(true);
+  },
+  'a bundle on a link': (m) => {
+    const kind = m.pick(['text', 'packed'] as const);
+    const read = decodeBundle(kind, m.bytes(encodeBundle('events', m.pick([message, bundles.message]))));
+    if (read !== undefined) texts.receive('events', read.bundle());
+  },
+  'an entry of the journal': (m) => {
+    const id = m.below(4) === 0 ? m.characters(`${AT}-0`) : `${AT}-0`;
+    const read = readEntry({ id, text: m.text(JSON.stringify(entryOfJournal)) });
+    if (read !== undefined) expect([read.at <= AT * 1000, Number.isFinite(read.at)]).toEqual([true, true]);
+  },
+  'what travels with messages and calls': (m) => {
+    const context = readContext(parsed(m.text('{"tenant":"t-1","user":"ann"}')));
+    const letters = Object.entries(context ?? {}).flat();
+    expect(letters.every((each) => typeof each === 'string' && each.length <= MAX_CONTEXT)).toBe(true);
+    const { traceparent = '', tracestate = '' } =
+      readTraceContext(
+        parsed(
+          m.text(
+            '{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","tracestate":"a=b,t@v=x y"}',
+          ),
+        ),
+      ) ?? {};
+    // They go into headers.
+    expect(/[\r\n\0]/.test(traceparent + tracestate)).toBe(false);
+    const marks = readMarks(parsed(m.text('{"add":{"idempotent":true,"timeout":5000}}')));
+    for (const { timeout = 1 } of Object.values(marks ?? {})) expect(within(timeout, 2 ** 31 - 1)).toBe(true);
+  },
+  'a histogram of 1.x': (m) => {
+    const read = readHistogram(parsed(m.text(JSON.stringify(histogram.record()))));
+    if (read === undefined) return;
+    const merged = new Histogram();
+    for (let times = 0; times < 2; times += 1) merged.merge(read);
+    expect(merged.record().buckets.length).toBeLessThanOrEqual(2000);
+  },
+  'an event of 1.x': (m) => {
+    try {
+      const read = fromBytes(m.bytes(eventBytes));
+      if (read.ok) expect(Buffer.byteLength(read.value.data)).toBeLessThanOrEqual(1_000_000);
+    } catch (error) {
+      // Of zlib or of JSON, as its caller takes them.
+      expect(['RangeError', 'SyntaxError', 'Error']).toContain((error as Error).name);
+    }
+    readEvent(parsed(m.text(JSON.stringify({ eventType: 'paid', eventId: 'e-1', timestamp: 5, data: { a: 1 } }))));
+  },
+  'an address': (m) => {
+    const read = parseAddress(m.characters(m.pick(['10.0.0.1:7000', '[fe80::1%eth0]:7000', 'shop-1.local:65535'])));
+    if (read === undefined) return;
+    expect(within(read.port, 65_535)).toBe(true);
+    expect(parseAddress(formatAddress(read))).toEqual(read);
+  },
+  'a time': (m) => {
+    const read = parseDuration(m.characters(m.pick(['1.5s', '30 m', '7d', '500ms'])));
+    if (read !== undefined) expect(Number.isFinite(read) && read >= 0).toBe(true);
+  },
+  'a cron expression': (m) => {
+    const fields = Array.from({ length: 4 + m.below(4) }, () =>
+      m.pick(['*', '0', '*/7', '1-5', '31', '30', '2', '1,2,3', 'MON', 'L', '*/0', '59-1', m.characters('10-20/3')]),
+    );
+    const zone = m.pick(['UTC', 'Europe/Berlin', 'Pacific/Apia', m.characters('Asia/Tokyo')]);
+    const read = readSchedule([fields.join(' '), zone, 'skip', m.pick(['skip', 'queue', 1])], cron, AT);
+    if (typeof read === 'object') expect(read.times.next(AT)).toBeGreaterThan(AT);
+    else expect(read.length).toBeLessThan(3000);
+  },
+  'the words of a command line': (m) => {
+    const words = ['foundation', 'history', 'feed', '--since', '1d', '--limit=5', '--redis', 'redis://x', '--', '-h'];
+    onlyThese(UsageError)(() => {
+      const read = readCommand(
+        Array.from({ length: m.below(7) }, () => m.pick([...words, m.characters(m.pick(words)), '__proto__'])),
+      );
+      expect([within(read.ready, 1000), within(read.query.limit, 1000), within(read.interval, 3_600_000)]).toEqual(
+        Array(3).fill(true),
+      );
+    });
+  },
+  'what DNS says': (m) => {
+    const places = srvIn(
+      Array.from({ length: m.below(5) }, () => ({
+        name: m.characters('redis-0.redis.default.svc.'),
+        port: m.pick([6379, 0, -1, 65_536, NaN]),
+        priority: m.pick([0, 1, 65_535]),
+      })),
+    );
+    serverOf(places);
+    checkedPeers(peersAt(places));
+  },
+  'a history': (m) => {
+    const lines = history.map((line) => (m.below(3) === 0 ? m.text(line) : line)).join('');
+    try {
+      parseHistory(lines);
+    } catch (error) {
+      expect((error as Error).message).toMatch(/^Line \d+ of the history is not an event/);
+    }
   },
   'a text of a channel': (m) => texts.receive('events', m.text(message)),
   'a call or an answer': (m) => {

@@ -11,15 +11,19 @@ import { entriesOf, newEntriesOf } from '../../libs/foundation/src/backend/strea
 import { open, seal } from '../../libs/foundation/src/cluster/topologies/gossip/gossip.packets.js';
 import { endpointFrom, redisFrom } from '../../libs/foundation/src/config/resolve.endpoint.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
+import { checkChannels } from '../../libs/foundation/src/config/validate.channels.js';
+import { checkProcessOptions } from '../../libs/foundation/src/config/validate.js';
 import { readRecord, writeRecord } from '../../libs/foundation/src/cron/job.record.js';
 import { ArgumentError, FoundationConfigError } from '../../libs/foundation/src/errors/config.errors.js';
+import { checkQuery } from '../../libs/foundation/src/journal/journal.query.js';
 import { readCriteria } from '../../libs/foundation/src/services/service.criteria.js';
 import type { ServiceInfo } from '../../libs/foundation/src/services/service.js';
+import { checkPath, checkValue, isValue } from '../../libs/foundation/src/settings/config.path.js';
 import { copyJson, parseJson } from '../../libs/foundation/src/wire/json.js';
 import { fuzzPlan } from '../support/mutations.js';
 
 const { seconds, seed } = fuzzPlan(6);
-const parts = 10;
+const parts = 13;
 const AT = 1_760_000_000_000;
 const plan = { seed, numRuns: 100_000, interruptAfterTimeLimit: (seconds * 1000) / parts } as const;
 const PATIENCE_MS = seconds * 1000 + 60_000;
@@ -211,6 +215,91 @@ describe('arbitrary values', () => {
       fc.assert(
         fc.property(fc.oneof(fc.dictionary(option, value), anything), (options) => {
           refusedWith(FoundationConfigError, () => resolve(options as never, {}, { host: 'box', pid: 1 }));
+        }),
+        plan,
+      );
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'as options of a process or a channel are taken or refused by name',
+    () => {
+      const option = fc.constantFrom(
+        ...[
+          'name',
+          'restart',
+          'maxRestarts',
+          'maxSeconds',
+          'backoff',
+          'timeout',
+          'stopTimeout',
+          'placement',
+          'handoff',
+        ],
+        ...['count', 'rebalance', 'durable', 'schema', 'acknowledge', 'history', 'compression', 'x', ...WORDS],
+      );
+      const value = fc.oneof(
+        anything,
+        fc.constantFrom('permanent', 'transient', '5s', '1e9d', '-0ms', 0, -1, 1e308, NaN, true),
+        fc.dictionary(fc.constantFrom('base', 'cap', 'labels', 'strategy', 'replicas', 'maxLength', 'x'), anything),
+      );
+      fc.assert(
+        fc.property(fc.oneof(fc.dictionary(option, value), anything), anything, (options, title) => {
+          refusedWith(FoundationConfigError, () => checkProcessOptions(options, '@Singleton'));
+          refusedWith(FoundationConfigError, () => checkChannels([['events', options]]));
+          refusedWith(FoundationConfigError, () => checkChannels([[title, options]]));
+        }),
+        plan,
+      );
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'as queries of the journal are read or refused, with times that a clock may say',
+    () => {
+      const field = fc.constantFrom('process', 'node', 'kind', 'since', 'until', 'after', 'limit', ...WORDS);
+      const time = fc.constantFrom('1d', '2026-11-30', '9999-99-99', '+275760-09-13T00:00:00.001Z', -1, 8.7e15, NaN);
+      const value = fc.oneof(anything, time, fc.date({ noInvalidDate: false }), fc.constantFrom('process.*', '1-1'));
+      fc.assert(
+        fc.property(fc.oneof(fc.dictionary(field, value, { maxKeys: 3 }), anything), (query) => {
+          refusedWith(ArgumentError, () => {
+            const { since, until, limit } = checkQuery('journal.read', query, AT);
+            expect([since >= 0, until >= 0, limit >= 1 && limit <= 1000]).toEqual([true, true, true]);
+          });
+        }),
+        plan,
+      );
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'as paths and values of the configuration are taken or refused, and reach no prototype',
+    () => {
+      const path = fc.oneof(
+        anything,
+        fc.array(fc.oneof(fc.string(), fc.constantFrom(...WORDS)), { maxLength: 5 }).map((words) => words.join('.')),
+      );
+      const value = fc.oneof(
+        anything,
+        json.map((text) => JSON.parse(text) as unknown),
+      );
+      fc.assert(
+        fc.property(path, value, (where, what) => {
+          refusedWith(ArgumentError, () => {
+            const segments = checkPath('config.set', where);
+            expect(segments.filter((segment) => segment === '__proto__' || segment === 'prototype')).toEqual([]);
+          });
+          refusedWith(ArgumentError, () => {
+            const taken = checkValue('config.set', what);
+            // What one node sets, every other one takes.
+            expect(isValue(taken)).toBe(true);
+            expect(JSON.stringify(taken)).toBe(JSON.stringify(what));
+            mergeCarelessly({}, taken);
+            expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+          });
         }),
         plan,
       );
