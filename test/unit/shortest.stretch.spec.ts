@@ -37,3 +37,26 @@ it('leaves out what was expected', () => {
   const events = history(...good(10), effect(2000, 'c', 7));
   expect(shortestStretch(events, {}, (violation) => violation.startsWith('I1'))).toBeUndefined();
 });
+
+it('has the faults of that time, and nothing that the application did besides', () => {
+  const calls = Array.from({ length: 50 }, (_, index): Line => [20 + index, 'a', 'test.lookup', { name: 'job' }]);
+  const events = history(acquired(10, 'a', 1), ...calls, acquired(90, 'b', 2), lost(95, 'a', 1));
+  const cut = [{ node: 'a', from: events[5]!.at }];
+  const found = shortestStretch(events, { cut })!;
+  expect(found.violation.invariant).toBe('I1');
+  expect(found.events.map(({ event, node }) => `${event} ${node}`)).toEqual([
+    'lease.acquired a',
+    'fault: cut off a',
+    'lease.acquired b',
+    'lease.lost a',
+  ]);
+});
+
+it('of what never came is what there was instead', () => {
+  const other = (ms: number): Line => [ms, 'b', 'lease.acquired', { name: `other-${ms}`, epoch: 1 }];
+  const events = history(acquired(10, 'a', 1), lost(60, 'a', 1), other(70), other(30_000));
+  const wanted = [{ name: 'job', at: events[1]!.at - 1, withinMs: 1000, because: 'SIGKILL' }];
+  const found = shortestStretch(events, { wanted })!;
+  expect(found.violation.invariant).toBe('I5');
+  expect(found.events.map(({ event }) => event)).toEqual(['lease.acquired', 'fault: SIGKILL', 'lease.lost']);
+});
