@@ -3,7 +3,8 @@
  * Read by the leases and the streams; a test passes lives of its own, so that it does not wait for a month.
  */
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** What ends by itself, in milliseconds. What is in use is prolonged, so that it never ends under its user. */
@@ -15,7 +16,8 @@ export interface Lives {
   /** The last epoch of a name that its owner gave back: of short jobs there may be very many. */
   releasedEpoch: number;
   /**
-   * How often a node prolongs what belongs to the leases that it holds: many times within the shortest of the above.
+   * How often a node prolongs what belongs to the leases that it holds: many times within the shortest of the above, and
+   * soon enough that what a client has deleted of it is missed for that long only.
    */
   prolongEvery: number;
   /** A fenced value, from its last write, unless the write says something else. */
@@ -38,7 +40,7 @@ export const LIVES: Readonly<Lives> = {
   owner: DAY,
   epoch: 7 * DAY,
   releasedEpoch: DAY,
-  prolongEvery: HOUR,
+  prolongEvery: MINUTE,
   fenced: 30 * DAY,
   fencedMark: DAY,
   unused: 30 * DAY,
