@@ -7,9 +7,10 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '../..');
 
 /** `{ row, name, soak, load }` for functions, `{ row, name, spec }` for specs. */
-export function checksOf({ row, checks, specs }, { specs: withSpecs }) {
+export function checksOf({ row, checks, specs }, { specs: withSpecs, quick = false }) {
+  const own = checks.filter(({ slow = false }) => !(quick && slow));
   return [
-    ...checks.map(({ run, soak }) => ({ row, name: run, soak, load: () => load(run) })),
+    ...own.map(({ run, soak }) => ({ row, name: run, soak, load: () => load(run) })),
     ...(withSpecs ? specs : []).map((spec) => ({ row, name: `${spec.file} ${spec.tests}`.trim(), spec })),
   ];
 }

@@ -5,8 +5,8 @@ export interface FaultRow {
   fault: string;
   /** What must hold. */
   holds: string;
-  /** `file#function` of test/chaos/faults; `soak`: it is drawn by a soak, too. */
-  checks: readonly { run: string; soak?: true }[];
+  /** `file#function` of test/chaos/faults; `soak`: it is drawn by a soak, too; `slow`: `--quick` leaves it out. */
+  checks: readonly { run: string; soak?: true; slow?: true }[];
   /** Existing specs: the file, and what the names of its tests begin with. */
   specs: readonly { file: string; tests: string }[];
   /** It belongs to the selection of `npm run verify`. */

@@ -5,6 +5,9 @@
 const check = (run) => ({ run });
 /** One that a soak draws, because it needs nothing but the cluster that it finds. */
 const soaked = (run) => ({ run, soak: true });
+/** The same, left out by `--quick`. */
+const slower = (run) => ({ run, soak: true, slow: true });
+const slow = (run) => ({ run, slow: true });
 const spec = (file, tests) => ({ file: `test/${file}.spec.ts`, tests });
 
 export const FAULT_ROWS = [
@@ -19,25 +22,32 @@ export const FAULT_ROWS = [
   },
   {
     row: 2,
-    fault: 'SIGTERM of an owner',
+    fault: 'SIGTERM of an owner, and SIGKILL while it leaves',
     holds: 'No overlap, a short gap, each observer is told once: `shutdown`; no key of the node is left',
-    checks: [soaked('deaths#terminate')],
+    checks: [soaked('deaths#terminate'), slower('deaths#killLeaving')],
     specs: [spec('e2e/terminate', 'leaves no lease, owner or node behind')],
     quick: true,
   },
   {
     row: 3,
-    fault: 'SIGKILL of the three oldest of six nodes at once',
-    holds: 'Everything has one owner among the survivors',
-    checks: [soaked('deaths#killOldest')],
+    fault: 'SIGKILL of the three oldest of six nodes at once, and of all nodes',
+    holds: 'Everything has one owner among the survivors, or among those that start',
+    checks: [soaked('deaths#killOldest'), slower('deaths#killAll')],
     specs: [],
   },
   {
     row: 4,
-    fault: 'SIGSTOP of an owner for 0.5 s, 5 s and 60 s, then SIGCONT',
+    fault: 'SIGSTOP of an owner for 0.5 s, 5 s and 60 s, then SIGCONT; of all nodes; of all nodes and Redis',
     holds:
       '0.5 s: nothing happens. Longer: a new owner; the old one does nothing when it wakes up, and its stale write is refused',
-    checks: [soaked('freezes#freezeShort'), soaked('freezes#freezeLong'), check('freezes#freezeMinute')],
+    checks: [
+      soaked('freezes#freezeShort'),
+      soaked('freezes#freezeLong'),
+      check('freezes#freezeMinute'),
+      slower('freezes#freezeAll'),
+      slower('freezes#sleep'),
+      slower('freezes#freezeThroughLoss'),
+    ],
     specs: [],
   },
   {
@@ -49,16 +59,16 @@ export const FAULT_ROWS = [
   },
   {
     row: 6,
-    fault: 'A worker of BullMQ takes the job of a restart and does nothing more',
+    fault: 'A worker of BullMQ takes the job of a restart and does nothing more; the queue is paused, or emptied',
     holds: 'The restart is done by another node, once; the job does nothing when it comes again',
-    checks: [check('supervision#heldJob')],
+    checks: [check('supervision#heldJob'), slower('supervision#queuePaused'), slower('supervision#queueEmptied')],
     specs: [],
   },
   {
     row: 7,
-    fault: 'SIGKILL of Redis, which comes back empty after 0.1 s and after 3 s',
+    fault: 'SIGKILL of Redis, which comes back empty after 0.1 s and after 3 s, and again and again',
     holds: 'Epochs rise, nobody owns beside another one; tables, services and the sweep are there again',
-    checks: [soaked('redis#emptyAtOnce'), soaked('redis#emptyLate')],
+    checks: [soaked('redis#emptyAtOnce'), soaked('redis#emptyLate'), slower('redis#restartsFlap')],
     specs: [],
     quick: true,
   },
@@ -73,28 +83,35 @@ export const FAULT_ROWS = [
     row: 9,
     fault: 'FLUSHALL, FLUSHDB, SCRIPT FLUSH',
     holds: 'As 7, without a new connection; scripts are sent again',
-    checks: [soaked('redis#flushAll'), soaked('redis#flushDb'), soaked('redis#scriptFlush')],
+    checks: [
+      soaked('redis#flushAll'),
+      soaked('redis#flushDb'),
+      soaked('redis#scriptFlush'),
+      slower('redis#flushStorm'),
+    ],
     specs: [spec('e2e/redis', 'is flushed while a process waits for its restart')],
     quick: true,
   },
   {
     row: 10,
-    fault: 'Redis stands still for 0.5 s and 5 s: SIGSTOP, CLIENT PAUSE, DEBUG SLEEP',
+    fault: 'Redis stands still for 0.5 s and 5 s: SIGSTOP, CLIENT PAUSE, DEBUG SLEEP, for writes only, in a script',
     holds: '0.5 s: nothing happens. 5 s: every owner fences itself in time, and all is owned again soon after',
     checks: [
       soaked('redis#pauseShort'),
       soaked('redis#stopLong'),
       soaked('redis#clientPause'),
       soaked('redis#debugSleep'),
+      slower('operators#pauseWrites'),
+      slower('operators#busy'),
     ],
     specs: [spec('e2e/redis', 'is frozen for')],
   },
   {
     row: 11,
-    fault: 'A node is cut off from Redis by resets',
+    fault: 'A node is cut off from Redis by resets; again and again, in all ways',
     holds:
       'It fences itself before the next owner begins, and is a member again after the heal; a blip changes nothing',
-    checks: [soaked('network#reset'), soaked('network#blip')],
+    checks: [soaked('network#reset'), soaked('network#blip'), slower('network#flapping')],
     specs: [],
     quick: true,
   },
@@ -114,18 +131,25 @@ export const FAULT_ROWS = [
   },
   {
     row: 14,
-    fault: 'Requests of a node are lost on the way to Redis',
+    fault: 'Requests of a node are lost on the way to Redis, or come late',
     holds: 'As 11',
-    checks: [soaked('network#requestsLost')],
+    checks: [soaked('network#requestsLost'), slower('network#requestsLate')],
     specs: [],
   },
   {
     row: 15,
     fault:
-      'Two of five nodes lose Redis for 10 s, by proxies and by pulled cables; two and three nodes lose each other, and all reach Redis',
+      'Two of five nodes, or all, lose Redis for seconds, by proxies and by pulled cables; two and three nodes lose each other, and all reach Redis',
     holds:
       'The two are isolated and go on with what they know, the three take over, one cluster after the heal; without links nothing moves, and messages go through Redis',
-    checks: [soaked('network#partition'), check('network#parted'), check('lab#pulled'), check('lab#parted')],
+    checks: [
+      soaked('network#partition'),
+      slower('network#allCut'),
+      check('network#parted'),
+      slow('network#linksFlap'),
+      check('lab#pulled'),
+      check('lab#parted'),
+    ],
     specs: [spec('e2e/partition', 'cluster heals after a partition')],
     quick: true,
   },
@@ -139,9 +163,9 @@ export const FAULT_ROWS = [
   },
   {
     row: 17,
-    fault: 'The clock of a node is set by 5 s and by an hour, in both directions',
+    fault: 'The clock of a node is set by 5 s and by an hour, in both directions; those of all jump by up to 30 years',
     holds: 'Nothing moves; a restart under a wrong clock comes in its time',
-    checks: [soaked('freezes#setClock')],
+    checks: [soaked('freezes#setClock'), slower('freezes#clocksJump')],
     specs: [],
   },
   {
@@ -153,17 +177,17 @@ export const FAULT_ROWS = [
   },
   {
     row: 19,
-    fault: 'An operator deletes or overwrites the key of a lease',
-    holds: 'The owner learns it with its next renewal, and fences itself at once',
-    checks: [soaked('operators#deleteLease'), soaked('operators#stealLease')],
+    fault: 'An operator deletes or overwrites the key of a lease, or deletes the record of its owner',
+    holds: 'The owner learns it with its next renewal, and fences itself at once; the record is back within a minute',
+    checks: [soaked('operators#deleteLease'), soaked('operators#stealLease'), slow('operators#deleteOwner')],
     specs: [],
   },
   {
     row: 20,
-    fault: 'A second node of the same name',
+    fault: 'A second node of the same name; two that start at once',
     holds:
       'It is refused with `DuplicateNodeError`, the first one does not notice; once that one is dead, the next try succeeds',
-    checks: [soaked('deaths#sameName')],
+    checks: [soaked('deaths#sameName'), slower('deaths#sameNameAtOnce')],
     specs: [spec('e2e/boot', 'under the name of a node that is frozen')],
   },
   {
@@ -224,9 +248,11 @@ export const FAULT_ROWS = [
   },
   {
     row: 28,
-    fault: 'Settings that cannot be right, a Redis that refuses, is too old or has no such database',
-    holds: 'The start fails with what to change, and leaves nothing open',
-    checks: [],
+    fault:
+      'Settings that cannot be right, a Redis that refuses, is too old or has no such database; one that refuses for a while',
+    holds:
+      'The start fails with what to change, and leaves nothing open; a node that runs fences itself, and goes on afterwards',
+    checks: [slower('operators#userOff'), slower('operators#rightsTaken')],
     specs: [
       spec('integration/boot', 'a wrong password ends'),
       spec('integration/boot', 'an old version'),
@@ -235,9 +261,16 @@ export const FAULT_ROWS = [
   },
   {
     row: 29,
-    fault: 'Redis is full, read-only, loading; a Redis Cluster loses a primary',
+    fault:
+      'Redis is full, read-only, without replicas, loading, promoted with other data; a Redis Cluster loses a primary',
     holds: 'Owners fence themselves, and all goes on without a restart of a node once Redis does',
-    checks: [soaked('redis#full'), soaked('redis#readOnly'), check('redis#loading')],
+    checks: [
+      soaked('redis#full'),
+      soaked('redis#readOnly'),
+      slower('operators#noReplicas'),
+      slower('operators#otherPrimary'),
+      check('redis#loading'),
+    ],
     specs: [spec('integration/failover', '')],
     quick: true,
   },

@@ -94,7 +94,7 @@ export class FaultRun {
       ground.begin();
       const disturbed = await this.#work(work, ground);
       ground.say(`whole again after ${Math.round(await ground.whole())} ms`);
-      const violations = ground.violations();
+      const violations = await ground.verdict();
       if (violations.length > 0) {
         this.#show(ground, violations);
         return end('failed', { why: violations[0].split('\n')[0] });
@@ -142,7 +142,7 @@ export class FaultRun {
     const ground = this.#ground;
     if (ground === undefined) return true;
     await ground.whole();
-    const violations = ground.violations();
+    const violations = await ground.verdict();
     if (violations.length > 0) this.#show(ground, violations);
     return violations.length === 0;
   }

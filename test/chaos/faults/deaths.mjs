@@ -89,6 +89,49 @@ export async function killOldest(ground) {
   cluster.nodes.delete('f');
 }
 
+/** Row 3: every node at once, and some of them come back. */
+export async function killAll(ground) {
+  const { cluster, nodes, wanted } = ground;
+  const before = await Promise.all(wanted.map((name) => cluster.owner(name)));
+  const at = historyNow();
+  await Promise.all(nodes.map((name) => cluster.node(name).kill()));
+  ground.fault('SIGKILL of all', { at, withinMs: 3 * WITHIN_MS });
+  await passed(at, ground.between(0, 3000));
+  const started = historyNow();
+  await cluster.start(nodes.slice(0, 2));
+  for (const { name, epoch } of before) await cluster.owner(name, { above: epoch, timeout: 2 * WITHIN_MS });
+  ground.measured('two nodes start, until everything is owned', msBetween(started, historyNow()));
+}
+
+/** Row 2: what ends in order is killed in the middle of it. */
+export async function killLeaving(ground) {
+  const { cluster } = ground;
+  for (let times = 0; times < 3; times++) {
+    const { node, process, name, epoch } = await ground.ownerOf(ground.pick(['slow', 'ledger', 'steady']));
+    ground.fault('SIGTERM and SIGKILL');
+    const ended = process.terminate(40_000).catch(() => undefined);
+    await passed(historyNow(), ground.between(0, 250));
+    ground.fault('SIGKILL', { at: await process.kill() });
+    await ended;
+    await cluster.owner(name, { above: epoch });
+    await cluster.start([node]);
+  }
+}
+
+/** Row 20: two of one name start at the same moment. */
+export async function sameNameAtOnce(ground) {
+  const { cluster } = ground;
+  const both = [...cluster.spawn(['twin']), ...cluster.spawn(['twin'])];
+  const outcomes = await Promise.allSettled(both.map(({ ready }) => ready));
+  const [won, lost] = outcomes[0].status === 'fulfilled' ? both : both.toReversed();
+  lost.isEnding = true;
+  assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+  assert.equal(outcomes.find(({ status }) => status === 'rejected').reason.code, 'FOUNDATION_DUPLICATE_NODE');
+  ground.fault('SIGTERM');
+  await won.terminate(40_000);
+  cluster.nodes.delete('twin');
+}
+
 /** Row 20. */
 export async function sameName(ground) {
   const { cluster } = ground;

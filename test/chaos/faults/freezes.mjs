@@ -1,5 +1,9 @@
 // A node that stands still: by SIGSTOP, or because its event loop is blocked.
-import { assert, historyNow, msBetween, passed, unnoticed } from './ground.mjs';
+import { assert, eventually, historyNow, msBetween, passed, unnoticed, WITHIN_MS } from './ground.mjs';
+import { ownedAbove, ownersOf } from './redis.mjs';
+
+/** A lease ends 1233 ms after the last renewal was sent, and that may be 350 ms before it is frozen for 500. */
+const FREEZE_SLACK_MS = 300;
 
 /** Row 4. */
 export async function freezeShort(ground) {
@@ -7,7 +11,7 @@ export async function freezeShort(ground) {
   const since = historyNow();
   await freeze(ground, owner, 500);
   await passed(since, 2500); // longer than a lease lives: whoever would take it over would have done so
-  await unnoticed(ground, { owner, since });
+  await unnoticed(ground, { owner, since, slackMs: FREEZE_SLACK_MS });
 }
 
 /** Row 4. */
@@ -48,6 +52,61 @@ async function freezeAndReplace(ground, ms) {
   );
 }
 
+/** Row 4: every node at once; whoever wakes up first finds all leases over. */
+export async function freezeAll(ground) {
+  const before = await ownersOf(ground);
+  const thaw = await freezeNodes(ground);
+  await passed(historyNow(), 5000);
+  thaw();
+  const thawed = historyNow();
+  await ownedAbove(ground, before);
+  ground.measured('SIGCONT of all to an owner of everything', msBetween(thawed, historyNow()));
+}
+
+/** Row 4: a machine that has everything on it sleeps, Redis included, whose clock goes on. */
+export async function sleep(ground) {
+  const thaw = await freezeNodes(ground);
+  await ground.cluster.freezeRedis(5000);
+  thaw();
+  await passed(historyNow(), 3000);
+}
+
+async function freezeNodes(ground) {
+  const { cluster, nodes } = ground;
+  ground.fault('SIGSTOP of all', { withinMs: 5000 + WITHIN_MS });
+  await Promise.all(nodes.map((name) => cluster.node(name).freeze()));
+  return () => {
+    ground.fault('SIGCONT of all');
+    for (const name of nodes) cluster.node(name).thaw();
+  };
+}
+
+/** Row 4: Redis loses its data while an owner is frozen, which knows nothing of it when it wakes up. */
+export async function freezeThroughLoss(ground) {
+  const { cluster } = ground;
+  const owner = await ground.ownerOf('steady');
+  ground.fault('SIGSTOP and a loss of data', { withinMs: 2 * WITHIN_MS });
+  await owner.process.freeze();
+  await passed(historyNow(), ground.between(0, 800));
+  if (ground.pick([true, false])) {
+    await cluster.redis.cli('FLUSHALL');
+  } else {
+    await cluster.redis.kill();
+    await cluster.redis.restart({ delayMs: 500 });
+  }
+  await cluster.owner('steady', { not: owner.node, above: owner.epoch, ask: ground.others(owner.node) });
+  owner.process.thaw();
+  let outcome;
+  await eventually(
+    async () => {
+      outcome = await owner.process.ask('fencedSetUnguarded', 'steady');
+      return outcome === 'accepted' || outcome === 'StaleEpochError';
+    },
+    { timeout: WITHIN_MS, what: 'An answer to its write', lastSeen: () => outcome },
+  );
+  assert.equal(outcome, 'StaleEpochError');
+}
+
 /** Row 5. */
 export async function block(ground) {
   const { cluster } = ground;
@@ -71,6 +130,19 @@ export async function block(ground) {
     acts.filter(({ payload }) => payload.epoch === owner.epoch),
     [],
   );
+}
+
+/** Row 17: clocks jump all the time, by up to thirty years. */
+export async function clocksJump(ground) {
+  const owner = await ground.ownerOf('steady');
+  const since = historyNow();
+  const jumps = [0, 0.5, -1e12, 1e12, -86_400_000, 86_400_000, -60_000, 60_000];
+  while (historyNow() - since < 8_000_000) {
+    await ground.cluster.node(ground.pick(ground.nodes)).ask('setClock', ground.pick(jumps));
+    await passed(historyNow(), ground.between(20, 400));
+  }
+  for (const name of ground.nodes) await ground.cluster.node(name).ask('setClock', 0);
+  await unnoticed(ground, { owner, since });
 }
 
 /** Row 17. */

@@ -1,6 +1,17 @@
 // The way of nodes to Redis, and to each other: cut, half-open, in one direction only, slow, and a cluster in two
 // parts.
-import { assert, eventually, historyNow, msBetween, NODES, passed, SERVICE, SHARED, unnoticed } from './ground.mjs';
+import {
+  assert,
+  eventually,
+  historyNow,
+  msBetween,
+  NODES,
+  passed,
+  SERVICE,
+  SHARED,
+  unnoticed,
+  WITHIN_MS,
+} from './ground.mjs';
 
 const SOON_MS = 10_000;
 const HEAL_MS = 30_000; // the seed's
@@ -46,6 +57,46 @@ export async function blip(ground) {
   await ground.cluster.cutOff(owner.node, 'cut', 0);
   await passed(since, 2500);
   await unnoticed(ground, { owner, since });
+}
+
+/** Row 11: cut and healed again and again, each time in another way. */
+export async function flapping(ground) {
+  const { node } = await ground.ownerOf('steady');
+  const since = historyNow();
+  ground.fault('a way that comes and goes', { withinMs: 12_000 + WITHIN_MS });
+  while (historyNow() - since < 12_000_000) {
+    const heal = ground.cut(node, ground.pick(['blackhole', 'noreply', 'norequest', 'cut']));
+    await passed(historyNow(), ground.between(50, 600));
+    heal();
+    await passed(historyNow(), ground.between(20, 400));
+  }
+  ground.figures.push(`${ground.count('lease.lost', { node, after: since })} leases lost`);
+}
+
+/** Row 14: what a node sent comes when it no longer owns anything, or when Redis has lost its data meanwhile. */
+export async function requestsLate(ground) {
+  const { cluster } = ground;
+  for (const isLost of [false, true]) {
+    const owner = await ground.ownerOf('steady');
+    ground.fault('late requests', { withinMs: 5000 + WITHIN_MS });
+    const heal = ground.cut(owner.node, ground.pick(['norequest', 900, 1500, 3000]));
+    await passed(historyNow(), ground.between(300, 3000));
+    if (isLost) await cluster.redis.cli('FLUSHALL');
+    await passed(historyNow(), ground.between(300, 2000));
+    heal();
+    await passed(historyNow(), 1000);
+  }
+}
+
+/** Row 15: no node reaches Redis, and each comes back at its own time. */
+export async function allCut(ground) {
+  ground.fault('a network that is away', { withinMs: 10_000 + WITHIN_MS });
+  const heals = ground.nodes.map((name) => ground.cut(name, ground.pick(['blackhole', 'noreply', 'norequest', 'cut'])));
+  await passed(historyNow(), 4000);
+  for (const heal of heals) {
+    heal();
+    await passed(historyNow(), ground.between(0, 1200));
+  }
 }
 
 /** Row 15: two of five lose Redis. */
@@ -103,6 +154,9 @@ export async function split(ground, cut) {
   ground.measured('heal to one cluster (3000; the seed: 30000)', msBetween(healed, historyNow()));
 }
 
+/** A renewal has 200 ms, of which the way takes 100. */
+const SLOW_SLACK_MS = 75;
+
 /** Row 16: as far as a node can be from Redis. */
 export async function slow(ground) {
   const owner = await ground.ownerOf('steady');
@@ -110,7 +164,7 @@ export async function slow(ground) {
   const heals = ground.nodes.map((name) => ground.cut(name, 50)); // in each direction
   await passed(since, 6000);
   heals.forEach((heal) => heal());
-  await unnoticed(ground, { owner, since });
+  await unnoticed(ground, { owner, since, slackMs: SLOW_SLACK_MS });
 }
 
 /** Row 16: farther than its time for a command allows. */
@@ -155,6 +209,27 @@ export async function partLinks(ground) {
   await heardFrom(ground, one, other, healed);
   await unnoticed(ground, { owner, since });
 }
+
+/** Row 15: links come and go between pairs that are drawn. */
+export const linksFlap = Object.assign(
+  async (ground) => {
+    const { cluster } = ground;
+    const owner = await ground.ownerOf('steady');
+    const since = historyNow();
+    while (historyNow() - since < 12_000_000) {
+      const one = ground.pick(ground.nodes);
+      const other = ground.pick(ground.others(one));
+      await cluster.part(one, other);
+      await passed(historyNow(), ground.between(20, 1500));
+      await cluster.join(one, other);
+      await passed(historyNow(), ground.between(0, 200));
+    }
+    const after = historyNow();
+    for (const one of ground.nodes) for (const other of ground.others(one)) await heardFrom(ground, one, other, after);
+    await unnoticed(ground, { owner, since });
+  },
+  { ground: parted.ground },
+);
 
 /** Until one node has heard something of another one after that time. */
 async function heardFrom({ cluster }, listener, sender, after) {

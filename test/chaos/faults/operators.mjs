@@ -1,6 +1,8 @@
-// What an operator can do to a Redis that works: keys of leases taken away, no room for clients, connections killed.
+// What an operator can do to a Redis that works: keys of leases taken away, no room for clients, connections killed,
+// rights taken away, writes held up, another primary.
 import { Redis } from 'ioredis';
-import { assert, historyNow, msBetween, passed, WITHIN_MS } from './ground.mjs';
+import { startServer } from '../../../dist/test/support/redis-server.js';
+import { assert, eventually, historyNow, msBetween, passed, unnoticed, WITHIN_MS } from './ground.mjs';
 import { allFenced, ownedAbove, ownersOf } from './redis.mjs';
 
 /** Row 19. */
@@ -10,6 +12,17 @@ export async function deleteLease(ground) {
 /** Row 19. */
 export async function stealLease(ground) {
   await takeAway(ground, (cluster, key) => cluster.redis.cli('SET', key, 'an operator', 'PX', '3000'));
+}
+/** Row 19: until its owner writes the record again, which it does each minute, no node finds it. */
+export async function deleteOwner(ground) {
+  const { cluster } = ground;
+  const owner = await ground.ownerOf('steady');
+  const since = historyNow();
+  await cluster.redis.cli('DEL', cluster.key('owner:steady'));
+  await passed(since, 1000);
+  await cluster.owner('steady', { timeout: 60_000 + WITHIN_MS });
+  ground.measured('deleted until every node finds the owner', msBetween(since, historyNow()));
+  await unnoticed(ground, { owner, since });
 }
 /** Row 18: what a clock of Redis that is set forward does to a lease. */
 export async function endLease(ground) {
@@ -64,6 +77,93 @@ export async function killClients(ground) {
     ground.figures.push(`${connections} connections after 20 kills`);
     assert.ok(connections < 20 * ground.nodes.length, `${connections} connections`);
   });
+}
+
+/** Row 10: what reads is answered, what writes waits. */
+export async function pauseWrites(ground) {
+  const before = await ownersOf(ground);
+  const since = historyNow();
+  ground.fault('CLIENT PAUSE WRITE', { withinMs: 5000 + WITHIN_MS });
+  await ground.cluster.freezeRedis(5000, () => ground.cluster.redis.cli('CLIENT', 'PAUSE', '5000', 'WRITE'));
+  await allFenced(ground, before, since);
+  await ownedAbove(ground, before);
+}
+
+/** Row 10: a script of somebody else runs for 5 s, and Redis answers BUSY. */
+export const busy = (ground) =>
+  hurt(ground, 'BUSY', async ({ redis }) => {
+    await redis.cli('CONFIG', 'SET', 'lua-time-limit', '100');
+    redis.cli('EVAL', 'while true do end', '0').catch(() => undefined);
+    return () => redis.cli('SCRIPT', 'KILL');
+  });
+
+/** Row 29: as a primary that has lost its replicas. */
+export const noReplicas = (ground) =>
+  hurt(ground, 'NOREPLICAS', async ({ redis }) => {
+    await redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '1');
+    return () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0');
+  });
+
+/** Row 28: the user of the nodes is switched off, and on again. */
+export const userOff = (ground) =>
+  hurt(ground, 'WRONGPASS', async ({ redis }) => {
+    await redis.cli('ACL', 'SETUSER', 'node', 'off');
+    await redis.cli('CLIENT', 'KILL', 'USER', 'node');
+    return async () => {
+      await redis.cli('ACL', 'SETUSER', 'node', 'on');
+      await passed(historyNow(), 2000);
+      await redis.cli('ACL', 'LOG', 'RESET'); // what it was refused meanwhile is meant
+    };
+  });
+
+/** Row 28: rights are taken away and given back. */
+export const rightsTaken = (ground) =>
+  hurt(ground, 'NOPERM', async ({ redis }) => {
+    const rights = ['evalsha', 'eval', 'publish'];
+    await redis.cli('ACL', 'SETUSER', 'node', ...rights.map((right) => `-${right}`));
+    return async () => {
+      await redis.cli('ACL', 'SETUSER', 'node', ...rights.map((right) => `+${right}`));
+      await passed(historyNow(), 2000);
+      await redis.cli('ACL', 'LOG', 'RESET');
+    };
+  });
+
+/** For 5 s Redis refuses everybody; then everything is owned again, by others or by the same. */
+async function hurt(ground, what, begin) {
+  const before = await ownersOf(ground);
+  const since = historyNow();
+  ground.fault(what, { withinMs: 5000 + WITHIN_MS });
+  const end = await begin(ground.cluster);
+  try {
+    const fenced = await allFenced(ground, before, since);
+    ground.measured(`${what}: until all have fenced`, msBetween(since, fenced));
+    await passed(since, 5000);
+  } finally {
+    await end();
+  }
+  const back = historyNow();
+  await ownedAbove(ground, before);
+  ground.measured(`${what} is over, until everything is owned`, msBetween(back, historyNow()));
+}
+
+/** Row 29: Redis becomes a replica of another one, which has nothing, and is promoted: data gone without a restart. */
+export async function otherPrimary(ground) {
+  const { redis } = ground.cluster;
+  const other = await startServer({});
+  try {
+    const before = await ownersOf(ground);
+    ground.fault('the data of another Redis', { withinMs: 2 * WITHIN_MS });
+    await redis.cli('REPLICAOF', '127.0.0.1', String(other.port));
+    await eventually(async () => /master_link_status:up/.test(await redis.cli('INFO', 'replication')), {
+      timeout: WITHIN_MS,
+      what: 'A replica',
+    });
+    await passed(historyNow(), ground.between(0, 2500));
+    await redis.cli('REPLICAOF', 'NO', 'ONE');
+    await ownedAbove(ground, before);
+  } finally {
+    await other.stop();
+  }
 }
 
 async function asAdmin({ cluster }, work) {

@@ -25,12 +25,16 @@ export async function ownedAbove({ cluster }, before, options = {}) {
   for (const { name, epoch } of before) await cluster.owner(name, { above: epoch, timeout: WITHIN_MS, ...options });
 }
 
-/** When the last of these owners had fenced itself. */
+/** When the last of these owners had fenced itself; one that was moving by a plan at that moment has stopped anyway. */
 export async function allFenced({ cluster }, owners, since) {
   let last = since;
-  for (const { name, node } of owners) {
-    const lost = await cluster.event({ event: 'lease.lost', name, node, after: since }, WITHIN_MS);
-    last = Math.max(last, lost.at);
+  for (const { name, epoch } of owners) {
+    const above = ({ payload }) => payload.epoch > epoch;
+    const hasStopped = () =>
+      cluster.events({ event: 'lease.released', name, where: ({ payload }) => payload.epoch === epoch }).length > 0 &&
+      cluster.events({ event: 'lease.acquired', name, where: above }).length === 0;
+    const end = () => cluster.events({ event: 'lease.lost', name, after: since })[0]?.at ?? (hasStopped() && since);
+    last = Math.max(last, await eventually(end, { timeout: WITHIN_MS, what: `The fence of ${name}` }));
   }
   return last;
 }
@@ -70,6 +74,30 @@ async function restartEmpty(ground, delayMs) {
   const lost = ground.count('lease.lost', { after: since });
   ground.figures.push(`${ground.count('lease.reclaimed', { after: since })} leases reclaimed, ${lost} lost`);
   if (delayMs > LEASE_MS) assert.ok(lost >= before.length, 'every owner has fenced itself');
+  await rebuilt(ground);
+}
+
+/** Row 7: it is killed again and again, each time before everything is well. */
+export async function restartsFlap(ground) {
+  const { cluster } = ground;
+  ground.fault('Redis comes and goes', { withinMs: 10_000 + WITHIN_MS });
+  for (let times = 0; times < 6; times++) {
+    await cluster.redis.kill();
+    await cluster.redis.restart({ delayMs: ground.between(0, 400) });
+    await passed(historyNow(), ground.between(100, 900));
+  }
+  const back = historyNow();
+  await rebuilt(ground);
+  ground.measured('back for good, until its tables are', msBetween(back, historyNow()));
+}
+
+/** Row 9: again and again. */
+export async function flushStorm(ground) {
+  ground.fault('FLUSHALL again and again', { withinMs: 10_000 + WITHIN_MS });
+  for (let times = 0; times < 30; times++) {
+    await ground.cluster.redis.cli('FLUSHALL');
+    await passed(historyNow(), ground.between(20, 300));
+  }
   await rebuilt(ground);
 }
 

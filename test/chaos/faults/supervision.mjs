@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { assert, eventually, historyNow, msBetween, NODES, passed, SHARED, WITHIN_MS } from './ground.mjs';
+import { assert, eventually, historyNow, msBetween, NODES, passed, SHARED, unnoticed, WITHIN_MS } from './ground.mjs';
 
 const QUEUE = 'supervision';
 
@@ -20,13 +20,15 @@ export async function heldJob(ground) {
   const held = { skipStalledCheck: true, skipLockRenewal: true, lockDuration: 10_000, drainDelay: 30 };
   const thieves = Array.from({ length: 8 }, () => new Worker(QUEUE, null, { ...options, ...held }));
   try {
+    // Once: who waits since an earlier try may be the one that gets it.
+    const taken = Promise.any(thieves.map((thief, index) => restartJobOf(thief, `thief-${index}`)));
+    taken.catch(() => undefined);
     for (let tries = 1; ; tries++) {
-      assert.ok(tries <= 8, 'the job of a restart was never ours');
+      // More crashes within a minute would be one too many.
+      assert.ok(tries <= 4, 'the job of a restart was never ours');
       const patient = await ground.ownerOf('patient');
       const since = historyNow();
       ground.fault('a crash', { names: ['patient'], withinMs: 2 * WITHIN_MS });
-      const taken = Promise.any(thieves.map((thief, index) => restartJobOf(thief, `${tries}-${index}`)));
-      taken.catch(() => undefined);
       await patient.process.ask('fail', 'patient');
       await cluster.owner('patient', { above: patient.epoch, timeout: 2 * WITHIN_MS });
       const job = await Promise.race([taken, Promise.resolve()]).catch(() => undefined);
@@ -65,6 +67,33 @@ async function restartJobOf(worker, token) {
     if (job !== undefined) await job.moveToCompleted('', token, false);
   }
   throw new Error('This worker is closed');
+}
+
+/** Row 6: the queue of restarts is paused, as somebody may who looks at it. */
+export const queuePaused = (ground) => crashWith(ground, { before: (queue) => queue.pause() });
+/** Row 6: it is emptied while a restart waits. */
+export const queueEmptied = (ground) => crashWith(ground, { after: (queue) => queue.obliterate({ force: true }) });
+
+async function crashWith(ground, { before, after }) {
+  const { cluster } = ground;
+  const options = { connection: connectionOf(cluster), prefix: prefixOf(cluster), skipMetasUpdate: true };
+  const queue = new Queue(QUEUE, options);
+  try {
+    const { process, epoch } = await ground.ownerOf('patient');
+    const since = historyNow();
+    ground.fault('a crash', { names: ['patient'], withinMs: 3 * WITHIN_MS });
+    await before?.(queue);
+    await process.ask('fail', 'patient');
+    const scheduled = await cluster.event({ event: 'process.restart_scheduled', name: 'patient', after: since });
+    await after?.(queue);
+    await cluster.owner('patient', { above: epoch, timeout: 3 * WITHIN_MS });
+    const started = await cluster.event({ event: 'process.started', name: 'patient', after: scheduled.at });
+    const late = msBetween(scheduled.at, started.at) - scheduled.payload.delayMs;
+    ground.measured('its restart is late by (5000 and what a beat adds)', late);
+  } finally {
+    await queue.resume();
+    await queue.close();
+  }
 }
 
 /** Row 24. */
@@ -193,9 +222,8 @@ export async function nonsense(ground) {
     client.disconnect();
   }
   for (const name of ground.nodes) await cluster.event({ event: 'test.heard', node: name, after: historyNow() });
-  const now = await cluster.owner('steady');
   // So much of it takes the event loops their time; what it must not do is end or change anything.
-  if (ground.count('lease.lost', { after: since }) === 0) assert.equal(now.epoch, owner.epoch);
+  if (ground.count('lease.lost', { after: since }) === 0) await unnoticed(ground, { owner, since });
 }
 
 /** Row 21: every node is replaced, one after the other, by one with other settings; one does not have the classes. */
