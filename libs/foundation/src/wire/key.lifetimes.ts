@@ -16,8 +16,8 @@ export interface Lives {
   /** The last epoch of a name that its owner gave back: of short jobs there may be very many. */
   releasedEpoch: number;
   /**
-   * How often a node prolongs what belongs to the leases that it holds: many times within the shortest of the above, and
-   * soon enough that what a client has deleted of it is missed for that long only.
+   * How often a node prolongs what belongs to the leases that it holds: many times within the shortest of the above,
+   * and so often because what a client has deleted of it is missed for that long.
    */
   prolongEvery: number;
   /** A fenced value, from its last write, unless the write says something else. */
