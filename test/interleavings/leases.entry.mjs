@@ -10,6 +10,7 @@ import { readMachine } from '../../dist/libs/foundation/dist/config/machine.js';
 import { resolve } from '../../dist/libs/foundation/dist/config/resolve.js';
 import { fencedEffects } from '../../dist/libs/foundation/dist/processes/instance/fenced.effects.js';
 import { Candidacy } from '../../dist/libs/foundation/dist/processes/supervision/candidacy.js';
+import { createSigner } from '../../dist/libs/foundation/dist/security/signer.js';
 import { Telemetry } from '../../dist/libs/foundation/dist/telemetry/telemetry.js';
 import { historyNow, recordHistory } from '../../dist/libs/foundation/dist/testing/index.js';
 import { machineClock } from '../../dist/libs/foundation/dist/time/clock.js';
@@ -37,7 +38,7 @@ export function run({ names, ports, stopMs, stale }) {
     ...{ quorum: new LeaseQuorum(connections.quorum), control, redlock: createRedlock(connections.quorum) },
     ...{ keys, times: config.lease, node: self, telemetry, now: monotonicNow },
   });
-  const ticks = new RedisTicks(control, keys);
+  const ticks = new RedisTicks(control, keys, createSigner(config.appName, undefined));
   const running = new Map();
   let left = false;
   /** Fenced writes so far: the number of each is its value. */

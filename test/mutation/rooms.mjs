@@ -32,11 +32,12 @@ export const ROOMS = {
       ...at('cron', 'job.memory.ts', 'kept.record.ts', 'job.record.ts'),
     ],
     specs: [
-      ...at('cron', 'job.memory.spec.ts', 'kept.record.spec.ts'),
-      ...at('backend/leases', 'ticks.spec.ts'),
+      ...at('cron', 'job.memory.spec.ts', 'job.record.spec.ts', 'kept.record.spec.ts'),
+      ...at('backend/leases', 'ticks.spec.ts', 'redis.ticks.spec.ts', 'local.ticks.spec.ts'),
       'test/unit/orders/cron.orders.spec.ts',
       'test/unit/orders/cron.quorum.orders.spec.ts',
       `${REDIS}/tick.scripts.spec.ts`,
+      'test/integration/ticks.contract.spec.ts',
     ],
   },
   rows: {

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { LeaseQuorum } from '../../../libs/foundation/src/backend/leases/lease.quorum.js';
 import { RedisTicks } from '../../../libs/foundation/src/backend/leases/redis.ticks.js';
 import { readRecord } from '../../../libs/foundation/src/cron/job.record.js';
+import { createSigner } from '../../../libs/foundation/src/security/signer.js';
 import { Telemetry } from '../../../libs/foundation/src/telemetry/telemetry.js';
 import { EVERY_MS, JOB, JobOwners, stepOf } from './cron.owners.js';
 import { ORDERS, OrdersClock } from './orders.clock.js';
@@ -14,6 +15,7 @@ import { type Fault, RemoteCalls } from './remote.calls.js';
 import { TickServer } from './tick.server.js';
 
 Logger.overrideLogger(false);
+const SEAL = createSigner('app', undefined);
 
 const kind = fc.record({
   ...JOB,
@@ -50,7 +52,7 @@ it('fires each time at most once and reports none of them as missed, whatever ea
       });
       const ticksOf = (node: string, callsOf: (server: number) => RemoteCalls): RedisTicks => {
         const clients = servers.map((server, index) => server.clientOf(callsOf(index), `${node} at ${index}`));
-        return new RedisTicks(new LeaseQuorum(clients), { cron: (name) => name, hints: 'hints' });
+        return new RedisTicks(new LeaseQuorum(clients), { cron: (name) => name, hints: 'hints' }, SEAL);
       };
       const calm = (): RemoteCalls => Object.assign(new RemoteCalls(s, []), { isCalm: true });
       const owners = new JobOwners(s, clock, job, telemetry);

@@ -1,5 +1,6 @@
 // What one Redis server does with the ticks of a job, as a model in this process: the scripts of `tick.scripts.ts` in
-// TypeScript, with a clock of its own. `test/integration/cron.spec.ts` holds the Lua itself to the same contract.
+// TypeScript, with a clock of its own. `test/integration/ticks.contract.spec.ts` holds the Lua itself to the
+// same contract.
 import type { Redis } from 'ioredis';
 import {
   BELIEVED_AHEAD_MS,

@@ -12,7 +12,6 @@ import { createSigner } from '../security/signer.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../time/monotonic.clock.js';
 import { type HintListener, parseHint } from '../wire/hint.js';
-import { LIVES } from '../wire/key.lifetimes.js';
 import { channelOf, keysOf } from '../wire/keys.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
 import type { Backend } from './backend.js';
@@ -56,7 +55,7 @@ function backendOver(
   const keys = keysOf(config.appName, databaseOf(config.redis));
   const seal = createSigner(config.appName, config.cookie);
   const loads = new Loads(seal, keys.hints);
-  const ticks = new RedisTicks(new LeaseQuorum(connections.quorumControl), keys, LIVES, seal);
+  const ticks = new RedisTicks(new LeaseQuorum(connections.quorumControl), keys, seal);
   const { leases: client, control, subscriber, publisher, quorum, quorumControl } = connections;
   const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(connections.quorum);
   const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys, config.observes);

@@ -127,7 +127,7 @@ export function readRecord(
   const read = readAll(value);
   if (read === undefined) doubt('all');
   if (read === undefined) return undefined;
-  const isTime = (at = 0): boolean => at <= LAST_TIME && at <= now + BELIEVED_AHEAD_MS;
+  const isTime = (at = 0): boolean => at <= now + BELIEVED_AHEAD_MS;
   const isRun = ({ scheduled, started, ended }: JobRun): boolean => [scheduled, started, ended].every(isTime);
   const believed = <T>(part: string, is: (value: T) => boolean, value: T | undefined): T | undefined => {
     if (value === undefined || is(value)) return value;

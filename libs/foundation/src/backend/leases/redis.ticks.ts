@@ -6,7 +6,7 @@ import { Listeners } from '../../foreign/listeners.js';
 import type { Signer } from '../../security/signer.js';
 import { fromJson, record, text, whole } from '../../wire/decode.js';
 import { type Hint, LONGEST_HINT } from '../../wire/hint.js';
-import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
+import { LIVES } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import { callsOf, toNumber, toTexts } from '../redis/lua.script.js';
 import type { LeaseQuorum } from './lease.quorum.js';
@@ -38,8 +38,7 @@ export class RedisTicks implements Ticks {
   constructor(
     private readonly servers: LeaseQuorum,
     private readonly keys: Pick<Keys, 'cron' | 'hints'>,
-    private readonly lives: Pick<Lives, 'unused'> = LIVES,
-    private readonly seal?: Signer,
+    private readonly seal: Signer,
   ) {}
 
   onWritten(listener: (kept: KeptTicks) => void): void {
@@ -51,7 +50,7 @@ export class RedisTicks implements Ticks {
    * what is known.
    */
   heard({ said }: Extract<Hint, { t: 'cron' }>): void {
-    const text = this.seal === undefined ? said : this.seal.open(this.keys.hints, said);
+    const text = this.seal.open(this.keys.hints, said);
     const kept = text === undefined ? undefined : readKept(text);
     if (kept !== undefined) this.#listeners.tell(kept);
   }
@@ -59,15 +58,14 @@ export class RedisTicks implements Ticks {
   /** '' for what is too long: the others see it when they look. */
   #hintOf(kept: KeptTicks): string {
     const text = JSON.stringify(kept);
-    const said = this.seal === undefined ? text : this.seal.sign(this.keys.hints, text);
-    const hint = JSON.stringify({ t: 'cron', said } satisfies Hint);
+    const hint = JSON.stringify({ t: 'cron', said: this.seal.sign(this.keys.hints, text) } satisfies Hint);
     return Buffer.byteLength(hint) > LONGEST_HINT ? '' : hint;
   }
 
   async open(job: string, epoch: number): Promise<OpenedTicks | undefined> {
     const isOpen = (answer: unknown): boolean => Array.isArray(answer);
     const enough = (answers: readonly unknown[]): boolean => answers.filter(isOpen).length >= this.servers.majority;
-    const answers = await this.servers.run(openTicksScript, [this.keys.cron(job)], [epoch, this.lives.unused], enough);
+    const answers = await this.servers.run(openTicksScript, [this.keys.cron(job)], [epoch, LIVES.unused], enough);
     const known = answers.filter(isOpen).map(toTexts);
     if (known.length < this.servers.majority) return undefined;
     // INVARIANT (I27): of two majorities one server is in both, so the highest claim is among these, also one that was
@@ -98,7 +96,7 @@ export class RedisTicks implements Ticks {
   async write(job: string, epoch: number, record: string, claim?: TickClaim): Promise<TickAnswer> {
     const hint = this.#hintOf({ job, epoch, claimed: claim?.at ?? 0, record });
     const claimed = claim === undefined ? [] : [claim.at, claim.id];
-    const args = [epoch, this.lives.unused, record, this.keys.hints, hint, ...claimed];
+    const args = [epoch, LIVES.unused, record, this.keys.hints, hint, ...claimed];
     const isDone = (answers: readonly unknown[]): boolean =>
       answers.filter((answer) => answer === 'done').length >= this.servers.majority;
     const answers = await this.servers.run(writeTicksScript, [this.keys.cron(job)], args, isDone);
@@ -138,7 +136,7 @@ export class RedisTicks implements Ticks {
     for (const some of callsOf(kept)) {
       const keys = some.map(({ job }) => this.keys.cron(job));
       const args = some.flatMap(({ epoch, claimed, record }) => [epoch, claimed, record]);
-      await this.servers.run(restoreTicksScript, keys, [this.lives.unused, ...args]);
+      await this.servers.run(restoreTicksScript, keys, [LIVES.unused, ...args]);
     }
   }
 }

@@ -223,6 +223,7 @@ export const INVARIANTS: readonly Invariant[] = [
     specs: [
       'libs/foundation/src/cron/job.runner.spec.ts',
       'libs/foundation/src/cron/job.memory.spec.ts',
+      'test/integration/ticks.contract.spec.ts',
       'test/integration/cron.spec.ts',
     ],
   },
