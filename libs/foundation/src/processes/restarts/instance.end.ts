@@ -138,7 +138,7 @@ export class End implements Fact {
     await this.parts.table.change(this.name, (current) => {
       if (current === undefined) return undefined;
       recorded = current.after === epoch && current.status === next.status && current.retryAt === next.retryAt;
-      if (recorded || isEnded(current.status) || current.after >= epoch) return undefined;
+      if (isEnded(current.status) || current.after >= epoch) return undefined;
       recorded = true;
       const { avoid: _avoid, retryAt: _retryAt, error: _error, stack: _stack, ...rest } = current;
       return {

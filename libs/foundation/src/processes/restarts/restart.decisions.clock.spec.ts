@@ -14,15 +14,16 @@ function waiting(retryAt: number) {
   const table = {
     sync: () => Promise.resolve(),
     get: () => entry,
+    backingOff: () => [entry],
     change: (_name: string, change: Change) => {
       entry = { ...(change(entry) ?? entry), version: 2 };
       return Promise.resolve(entry);
     },
   };
-  const beats: (() => void)[] = [];
+  const heard: { beat: () => void; dataLoss: () => void }[] = [];
   const membership = {
     clusterNow: () => clock.cluster,
-    listen: ({ beat }: { beat: () => void }) => beats.push(beat),
+    listen: (listener: (typeof heard)[number]) => heard.push(listener),
   };
   const ensureSweep = jest.fn(() => Promise.resolve());
   const endings = new RestartDecisions({
@@ -37,7 +38,8 @@ function waiting(retryAt: number) {
     endings,
     clock,
     ensureSweep,
-    beat: () => beats.forEach((each) => each()),
+    beat: () => heard.forEach(({ beat }) => beat()),
+    dataLoss: () => heard.forEach(({ dataLoss }) => dataLoss()),
     status: () => entry.status,
     entry,
   };
@@ -71,6 +73,10 @@ describe('Endings, where clocks differ', () => {
       endings.remind(entry);
       await new Promise((resolve) => setImmediate(resolve));
       expect(status()).toBe(expected);
+      const all = waiting(retryAt);
+      all.endings.remindAll();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(all.status()).toBe(expected);
     }
   });
 
@@ -82,5 +88,16 @@ describe('Endings, where clocks differ', () => {
     beat();
     beat();
     expect(ensureSweep).toHaveBeenCalledTimes(1);
+  });
+
+  it('looks with the next beat after a loss of data, and again until the sweep is planned', async () => {
+    const { beat, dataLoss, ensureSweep } = waiting(0);
+    dataLoss();
+    ensureSweep.mockRejectedValueOnce(new Error('away'));
+    beat();
+    await new Promise((resolve) => setImmediate(resolve));
+    beat();
+    beat();
+    expect(ensureSweep).toHaveBeenCalledTimes(2);
   });
 });

@@ -144,10 +144,45 @@ describe('Endings', () => {
     expect([status, crashes, avoid]).toEqual(['backing-off', reason === 'crash' ? 1 : undefined, undefined]);
   });
 
+  it('tries one again that a call started and that completed while it started', async () => {
+    await want(specOf({}), { confirmed: false });
+    await settle(specOf({}), 'complete', false);
+    expect(table.get('feed')).toMatchObject({ status: 'backing-off', confirmed: false });
+  });
+
   it('tries one again that a call started and that had come up elsewhere', async () => {
     await want(specOf({}), { confirmed: true });
     await settle(specOf({}), 'crash', false);
     expect(table.get('feed')).toMatchObject({ status: 'backing-off' });
+  });
+
+  it.each([
+    [2, undefined],
+    [3, 'n1'],
+  ])('avoids the node after %i crashes: %s', async (crashes, avoid) => {
+    await want(specOf({}));
+    jest.spyOn(backend.restarts, 'crashed').mockResolvedValue(crashes);
+    await settle(specOf({}), 'crash');
+    expect(table.get('feed')!.avoid).toBe(avoid);
+  });
+
+  it('has nothing to record where the process is gone', async () => {
+    await settle(specOf({}), 'crash');
+    expect([table.get('feed'), endings.isOpen('feed'), of('process.restart_scheduled')]).toEqual([
+      undefined,
+      false,
+      [],
+    ]);
+    // Nor is the restart of such a one an error.
+    await endings.restart('feed', lease.epoch);
+    expect(table.get('feed')).toBeUndefined();
+  });
+
+  it('restarts what this node has not heard of yet', async () => {
+    await want(specOf({}), { status: 'backing-off', after: 7, retryAt: 1 });
+    const late = new ProcessTable(backend, membership);
+    await new RestartDecisions({ backend, membership, table: late, telemetry: new Telemetry() }).restart('feed', 7);
+    expect(late.get('feed')).toMatchObject({ status: 'wanted' });
   });
 
   it('has the restart wait for as long as was decided', async () => {
@@ -253,15 +288,25 @@ describe('Endings', () => {
   it.each<[string, (current: ProcessEntry) => ProcessEntry, Partial<ProcessEntry>]>([
     ['stopped', (current) => ({ ...current, status: 'stopped' }), { status: 'stopped', after: 0 }],
     ['restarted', (current) => ({ ...current, after: lease.epoch }), { status: 'wanted' }],
+    [
+      'escalated',
+      (current) => ({ ...current, status: 'escalated', after: lease.epoch + 1 }),
+      { status: 'escalated', after: expect.any(Number) as never },
+    ],
   ])('leaves the word of a call that %s it meanwhile', async (_how, change, expected) => {
-    const spec = specOf({});
-    await want(spec);
-    faults.crashed = ['lost request', 'lost request'];
-    const settling = settle(spec, 'crash');
-    await table.change('feed', (current) => change(current!));
-    await settling;
-    expect(table.get('feed')).toMatchObject(expected);
-    expect(of('process.restart_scheduled')).toEqual([]);
+    for (const options of [{}, { maxRestarts: 0 }]) {
+      const spec = specOf(options);
+      await want(spec);
+      faults.crashed = ['lost request', 'lost request'];
+      const settling = settle(spec, 'crash');
+      await table.change('feed', (current) => change(current!));
+      await settling;
+      expect(table.get('feed')).toMatchObject(expected);
+      expect([of('process.restart_scheduled'), of('process.escalated')]).toEqual([[], []]);
+    }
+    // That is all that is to be said of it, also when the lease is lost from here on.
+    backend.leases.loseAll();
+    expect([of('process.end_unrecorded'), endings.isOpen('feed')]).toEqual([[], false]);
   });
 
   it('says that it has come up, where that was not written at the time', async () => {
@@ -311,13 +356,42 @@ describe('Endings', () => {
     expect(settled).toBe(40);
   });
 
+  it('asks Redis once for all of them as long as it is away', async () => {
+    isAway = true;
+    for (let number = 0; number < 5; number++) endings.unmark(`p${number}`, lease);
+    const [sync, change] = [jest.spyOn(table, 'sync'), jest.spyOn(table, 'change')];
+    await eventually(() => sync.mock.calls.length >= 2);
+    expect(change).not.toHaveBeenCalled();
+  });
+
+  it('keeps a later end of a process while an earlier one is written', async () => {
+    let written = (): void => undefined;
+    endings.unmark('feed', lease);
+    const change = jest.spyOn(table, 'change');
+    change.mockImplementationOnce(() => {
+      endings.unmark('feed', lease);
+      return Promise.resolve(undefined);
+    });
+    change.mockImplementationOnce(() => new Promise((resolve) => (written = () => resolve(undefined))));
+    await eventually(() => change.mock.calls.length === 2);
+    expect([settled, endings.isOpen('feed')]).toEqual([1, true]);
+    written();
+    await endings.drained();
+    expect([settled, endings.isOpen('feed')]).toEqual([2, false]);
+  });
+
   it('keeps a bounded number, of which the oldest is given up; one that comes again is new', async () => {
+    const warned: string[] = [];
+    const log = (message: string): void => void warned.push(message);
+    Logger.overrideLogger({ log, warn: log, error: log });
     isAway = true;
     for (let number = 0; number < 10_000; number++) endings.unmark(`p${number}`, lease);
+    expect(warned).toEqual([]);
     endings.unmark('p0', lease);
     endings.unmark('more', lease);
     const open = ['p0', 'p1', 'p2', 'p9999', 'more'].filter((name) => endings.isOpen(name));
     expect(open).toEqual(['p0', 'p2', 'p9999', 'more']);
+    expect(warned).toEqual(['Too many ends of processes wait for Redis; that of "p1" was given up']);
   });
 
   it('forgets what it kept once the node has left, and asks Redis no more', async () => {
@@ -351,6 +425,8 @@ describe('Endings', () => {
     reclaimed.epoch += 5;
     jest.spyOn(backend.leases, 'lastEpoch').mockResolvedValue(lease.epoch + 5);
     await settling;
+    // Said though the lease did not say that it was lost: its time was over.
+    expect(of('process.end_unrecorded')).toHaveLength(1);
     isAway = false;
     await endings.drained();
     expect(table.get('feed')).toMatchObject({ status: 'completed', after: lease.epoch });
@@ -359,10 +435,14 @@ describe('Endings', () => {
   it('is in the row once that says it, whatever becomes of the job of the restart and of the lease', async () => {
     await want(specOf({}));
     const put = jest.spyOn(backend.table, 'put');
+    const change = jest.spyOn(table, 'change');
     faults.schedule = Array<Fault>(1000).fill('lost request');
+    const began = performance.now();
     const settling = settle(specOf({}), 'crash');
     await eventually(() => faults.schedule!.length < 998);
-    expect(put).toHaveBeenCalledTimes(1);
+    // It does not try all the time: 50 ms after the first try, 100 after the second.
+    expect(performance.now() - began).toBeGreaterThan(140);
+    expect([put.mock.calls.length, change.mock.calls.length]).toEqual([1, 1]);
     backend.leases.loseAll();
     await settling;
     expect([of('process.end_unrecorded'), endings.isOpen('feed')]).toEqual([[], false]);
