@@ -524,6 +524,89 @@ const EXPLAINED = [
       ],
     ],
   },
+  {
+    why: 'A guard of the types: what is to be restarted has a time.',
+    lines: [
+      [
+        'instance.end.ts',
+        'const delayMs = Math.min(decision.delayMs, Math.max(0, (next.retryAt ?? 0) - this.parts.membership.clusterNow()));',
+        'const delayMs = Math.min(decision.delayMs, Math.max(0, (next.retryAt) - this.parts.membership.clusterNow()));',
+      ],
+    ],
+  },
+  {
+    why: 'A round for none.',
+    lines: [
+      [
+        'restart.decisions.ts',
+        'for (let index = 0; index < facts.length; index += PARALLEL) {',
+        'for (let index = 0; index <= facts.length; index += PARALLEL) {',
+      ],
+    ],
+  },
+  {
+    why: 'What is lost, or was missed, is read from scratch in the end, wherever this replica stands by then.',
+    lines: [
+      [
+        'table.replica.ts',
+        'if (isBehind || this.#loss !== undefined || this.#mustReadAnew || this.#schedule.isReading) return;',
+        'if (isBehind || this.#mustReadAnew || this.#schedule.isReading) return;',
+      ],
+      [
+        'table.replica.ts',
+        'if (isBehind || this.#loss !== undefined || this.#mustReadAnew || this.#schedule.isReading) return;',
+        'if (isBehind || this.#loss !== undefined || this.#schedule.isReading) return;',
+      ],
+    ],
+  },
+  {
+    why: 'What has the newest version of all was seen.',
+    lines: [
+      [
+        'table.replica.ts',
+        'this.#rows.dropUnseen(read.seen, ({ version }) => version <= read.anchor);',
+        'this.#rows.dropUnseen(read.seen, ({ version }) => version < read.anchor);',
+      ],
+    ],
+  },
+  {
+    why: 'Only how often, or a little sooner or later, what was written again is left out of memory.',
+    lines: [
+      [
+        'local.table.ts',
+        'if (this.#log.length < 2 * (this.#rows.size + this.#marks.size) + 100) return;',
+        'if (this.#log.length <= 2 * (this.#rows.size + this.#marks.size) + 100) return;',
+      ],
+      [
+        'local.table.ts',
+        'if (this.#log.length < 2 * (this.#rows.size + this.#marks.size) + 100) return;',
+        'if (this.#log.length < 2 * (this.#rows.size - this.#marks.size) + 100) return;',
+      ],
+      [
+        'local.table.ts',
+        'if (this.#log.length < 2 * (this.#rows.size + this.#marks.size) + 100) return;',
+        'if (this.#log.length < 2 * (this.#rows.size + this.#marks.size) - 100) return;',
+      ],
+    ],
+  },
+  {
+    why: 'Who has been told that nothing is pending hears nothing when told again.',
+    lines: [['restart.decisions.ts', 'this.#idle.clear();', ';']],
+  },
+  {
+    why: 'No number is below `undefined`, as none that is a time is below 0.',
+    lines: [
+      [
+        'table.replica.ts',
+        '} else if (loss.stale && this.#now() - loss.since < (patienceMs?.() ?? 0)) {',
+        '} else if (loss.stale && this.#now() - loss.since < (patienceMs?.())) {',
+      ],
+    ],
+  },
+  {
+    why: 'As long as it waits nothing asks when it was in touch last, and mending says it anew.',
+    lines: [['table.replica.ts', 'return false;', 'return true;']],
+  },
 ].flatMap(({ why, lines }) => lines.map(([file, was, is]) => ({ why, file, was, is })));
 
 const used = new Set();

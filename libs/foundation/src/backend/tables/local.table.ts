@@ -61,7 +61,7 @@ export class LocalTable implements Table {
     for (const row of missing) this.#set(row);
     this.#log.sort((a, b) => a.version - b.version);
     this.#floor = Math.max(this.#floor, known);
-    if (missing.length > 0 || known > 0) this.#startLife();
+    if (known > 0) this.#startLife();
     if (missing.length > 0 || known > this.#newest()) {
       this.#mark(PUT_BACK);
       this.hint(this.#newest());

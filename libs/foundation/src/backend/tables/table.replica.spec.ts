@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { eventually } from '../../testing/eventually.js';
 import { LocalTable } from './local.table.js';
 import type { ReplicaOptions } from './replica.options.js';
-import { PUT_BACK, type TablePage, type TableRow } from './table.js';
+import { KEEP_MARKS_MS, PUT_BACK, type TablePage, type TableRow } from './table.js';
 import { TableReplica } from './table.replica.js';
 
 interface Value {
@@ -154,8 +154,11 @@ describe('a row in whose place a stranger wrote (H3)', () => {
     }
     expect(put.mock.calls.length - forged).toBe(3);
     // Nothing else changes, so a beat is what it needs.
-    await forge('x');
-    await a.replica.sync();
+    for (const kept of ['x1', '']) {
+      await forge('x');
+      await a.replica.sync();
+      expect(await inTable('x')).toMatchObject({ value: kept });
+    }
     clock += EVERY_MS;
     await a.replica.heard((await table.since(0)).version);
     expect(await inTable('x')).toMatchObject({ value: 'x1' });
@@ -256,6 +259,17 @@ describe('a row in whose place a stranger wrote (H3)', () => {
     expect(await inTable('x')).toMatchObject({ value: 'x2' });
   });
 
+  it('can be changed after a loss of data that took with it what the stranger wrote', async () => {
+    const a = copy({ writeBack: () => undefined });
+    await a.put('x', 'x1');
+    await forge('x');
+    await a.replica.sync();
+    table.lose();
+    await a.replica.lost();
+    await a.put('x', 'x2');
+    expect(await inTable('x')).toMatchObject({ value: 'x2' });
+  });
+
   it('costs nothing for what this copy never had', async () => {
     const a = copy();
     await a.put('x', 'x1');
@@ -264,6 +278,68 @@ describe('a row in whose place a stranger wrote (H3)', () => {
     await a.replica.sync();
     expect(put).not.toHaveBeenCalled();
     expect(a.texts()).toEqual(['x1']);
+  });
+});
+
+it('needs no clock of its own', async () => {
+  const replica = new TableReplica<Value>(table, {
+    what: 'table',
+    read: ({ value, version }) => ({ version, text: value }),
+  });
+  await copy().put('x', 'x1');
+  await replica.sync();
+  expect(replica.get('x')).toMatchObject({ text: 'x1' });
+});
+
+describe('a change', () => {
+  /** What the next writes expect is not there. */
+  const refuse = (...keys: string[]) => {
+    const all = table.put.bind(table);
+    return jest
+      .spyOn(table, 'put')
+      .mockImplementation((writes) =>
+        all(writes.map((write) => (keys.includes(write.key) ? { ...write, expected: 1 } : write))),
+      );
+  };
+
+  it('is given up after twenty conflicts, and says so', async () => {
+    const put = refuse('x');
+    await expect(copy().put('x', 'x1')).rejects.toThrow(/entry "x" .* of the table of tests .* 20 times/);
+    expect(put).toHaveBeenCalledTimes(20);
+  });
+
+  it('of nothing asks nobody', async () => {
+    const put = jest.spyOn(table, 'put');
+    const { replica } = copy();
+    expect(await replica.change('x', () => undefined)).toBeUndefined();
+    expect(put).not.toHaveBeenCalled();
+  });
+
+  it('settles what was written, and not what was refused', async () => {
+    const settled = jest.fn();
+    const a = copy({ settled });
+    await a.put('x', 'x1');
+    expect(settled).toHaveBeenCalledTimes(1);
+    const put = refuse('x');
+    jest.spyOn(table, 'since').mockRejectedValue(new Error('away'));
+    await expect(a.put('x', 'x2')).rejects.toThrow('away');
+    expect([settled.mock.calls.length, put.mock.calls.length]).toEqual([1, 1]);
+    await expect(a.replica.changeAll(['x', 'y'], (key) => key)).rejects.toThrow('away');
+    expect(settled).toHaveBeenCalledTimes(2);
+  });
+
+  it('of which a part was refused is followed by what others wrote meanwhile', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    const all = table.put.bind(table);
+    jest.spyOn(table, 'put').mockImplementationOnce(async ([x, y]) => {
+      const written = await all([{ ...x!, expected: 1 }, y!]);
+      await b.put('z', 'z1');
+      return written;
+    });
+    await a.replica.changeAll(['x', 'y'], (key) => `${key}2`);
+    expect(a.texts()).toEqual(['x2', 'y2', 'z1']);
   });
 });
 
@@ -337,6 +413,82 @@ describe('a copy that was out of touch for longer than marks live (M4)', () => {
     await b.put('own', 'own');
     await b.replica.sync();
     expect(b.texts()).toEqual(['own', 'x1']);
+    await a.replica.sync();
+    expect(a.texts()).toEqual(['own', 'x1']);
+  });
+
+  /** As nodes of the version before leave it: marks go, and the watermark does not say so. */
+  const withoutFloor = () => {
+    const all = table.since.bind(table);
+    return jest.spyOn(table, 'since').mockImplementation(async (version) => ({ ...(await all(version)), floor: 0 }));
+  };
+  const LONG_MS = KEEP_MARKS_MS / 2;
+
+  it('reads from scratch also where the watermark does not say that marks are gone', async () => {
+    const [a, b, c, d] = [copy(), copy(), copy(), copy()];
+    await a.put('dead', 'dead');
+    await a.put('x', 'x1');
+    for (const { replica } of [b, c, d]) await replica.sync();
+    await a.remove('dead');
+    await a.put('y', 'y1');
+    clock += LONG_MS;
+    await a.remove();
+    withoutFloor();
+    await b.replica.sync();
+    // It was not away for long enough, by a millisecond.
+    expect(b.texts()).toEqual(['dead', 'x1', 'y1']);
+    clock += 1;
+    await c.replica.sync();
+    expect(c.texts()).toEqual(['x1', 'y1']);
+    // Nor does it restore the dead when it hears of a loss at the same time.
+    await d.replica.lost();
+    expect([d.texts(), d.replica.isMending]).toEqual([['x1', 'y1'], false]);
+    expect((await table.since(0)).rows.map(({ key }) => key)).toEqual(['x', 'y']);
+  });
+
+  it('reads from scratch until that has worked, and then no more', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    const version = a.replica.versionOf('x');
+    clock += LONG_MS + 1;
+    const all = table.since.bind(table);
+    let isAway = true;
+    const since = jest
+      .spyOn(table, 'since')
+      .mockImplementation((from) => (isAway && from === 0 ? Promise.reject(new Error('away')) : all(from)));
+    await expect(a.replica.sync()).rejects.toThrow('away');
+    isAway = false;
+    since.mockClear();
+    for (let beat = 0; beat < 3; beat++) await a.replica.heard(version);
+    expect(since.mock.calls).toEqual([[version], [0]]);
+    await a.replica.sync();
+    expect(since.mock.calls).toEqual([[version], [0], [version]]);
+    expect([a.texts(), a.replica.isMending]).toEqual([['x1'], false]);
+  });
+
+  it('has nothing to read from scratch without rows', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await a.remove('x');
+    await b.replica.sync();
+    clock += LONG_MS + 1;
+    const since = jest.spyOn(table, 'since');
+    await b.replica.sync();
+    expect(since).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps what it writes while it reads from scratch', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    clock += LONG_MS + 1;
+    const all = table.since.bind(table);
+    jest.spyOn(table, 'since').mockImplementation(async (from) => {
+      const page = await all(from);
+      if (from === 0) await a.put('own', 'own');
+      return page;
+    });
     await a.replica.sync();
     expect(a.texts()).toEqual(['own', 'x1']);
   });
@@ -481,6 +633,27 @@ describe('after a loss of data', () => {
   });
 });
 
+describe('after a loss of data, where nothing is restored', () => {
+  it('drops all, and keeps what it writes meanwhile', async () => {
+    const [a, b] = [copy({ write: undefined as never }), copy({ write: undefined as never })];
+    for (const { put, replica } of [a, b]) {
+      await put('x', 'x');
+      await replica.sync();
+    }
+    table.lose();
+    await a.replica.lost();
+    expect(a.texts()).toEqual([]);
+    const all = table.since.bind(table);
+    jest.spyOn(table, 'since').mockImplementation(async (from) => {
+      const page = await all(from);
+      if (from === 0) await b.replica.change('own', (current) => (current === undefined ? 'own' : undefined));
+      return page;
+    });
+    await b.replica.lost();
+    expect(b.texts()).toEqual(['own']);
+  });
+});
+
 describe('what it need not read', () => {
   const reads = () => jest.spyOn(table, 'since');
   const turns = async () => {
@@ -503,6 +676,32 @@ describe('what it need not read', () => {
     await turns();
     expect(since).toHaveBeenCalled();
     expect(a.texts()).toEqual(['x3', 'y1']);
+  });
+
+  it('is what it has written itself, also where the hint comes before the answer', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    const [since, all] = [reads(), table.put.bind(table)];
+    jest.spyOn(table, 'put').mockImplementationOnce(async (writes) => {
+      const written = await all(writes);
+      a.replica.hinted(written.versions[0]);
+      return written;
+    });
+    await a.put('x', 'x2');
+    await turns();
+    expect(since).not.toHaveBeenCalled();
+  });
+
+  it('is not read sooner because of a late hint of what it has', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    const since = reads();
+    a.replica.hinted(a.replica.versionOf('x') + 1, false);
+    a.replica.hinted(a.replica.versionOf('x'), true);
+    await turns();
+    expect(since).not.toHaveBeenCalled();
   });
 
   it('is never more than it has: a read that was under way while it wrote is no loss of data', async () => {
@@ -563,5 +762,304 @@ describe('what it need not read', () => {
     pace.replica.hinted(other.replica.get('x')!.version, true);
     await turns();
     expect(pace.texts()).toEqual(['now']);
+  });
+});
+
+describe('a read', () => {
+  it('of a table whose marks have gone is one question, the first time', async () => {
+    const [a, b] = [copy(), copy()];
+    for (const key of 'abcdefgh') await a.put(key, key);
+    await a.remove(...'abcdefg');
+    await a.remove();
+    const since = jest.spyOn(table, 'since');
+    await b.replica.sync();
+    expect([b.texts(), since.mock.calls]).toEqual([['h'], [[0]]]);
+    // Nor is there a gap where the watermark is what it has.
+    const version = (await table.since(0)).version;
+    await table.restore([], version);
+    since.mockClear();
+    await b.replica.sync();
+    expect(since.mock.calls).toEqual([[version]]);
+  });
+
+  it('is none with a beat that says what there is', async () => {
+    const a = copy();
+    const since = jest.spyOn(table, 'since');
+    await a.replica.heard(0);
+    expect(since).not.toHaveBeenCalled();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    since.mockClear();
+    await a.replica.heard(a.replica.versionOf('x'));
+    expect(since).not.toHaveBeenCalled();
+  });
+
+  it('follows a write into another life of the table, though the versions are those of this one', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    const all = table.put.bind(table);
+    jest.spyOn(table, 'put').mockImplementationOnce(async (writes) => ({ ...(await all(writes)), life: 'other' }));
+    await a.put('x', 'x2');
+    const since = jest.spyOn(table, 'since');
+    await a.replica.heard(a.replica.versionOf('x'));
+    expect(since).toHaveBeenCalled();
+  });
+
+  it('fails where data is lost between two pages, and restores it with the next', async () => {
+    const [a, other] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    for (const key of 'bcdef') await other.put(key, key);
+    inPagesOf(2);
+    const pages = table.since.bind(table);
+    jest.spyOn(table, 'since').mockImplementationOnce(async (version) => {
+      const page = await pages(version);
+      table.lose();
+      clock += 10;
+      await copy().put('new', 'new');
+      return page;
+    });
+    await expect(a.replica.sync()).rejects.toThrow('The table of tests lost data while it was read; it is read again.');
+    expect([a.texts(), a.replica.isMending]).toEqual([['b', 'c', 'x1'], true]);
+    await a.replica.sync();
+    expect([a.texts(), a.replica.isMending]).toEqual([['b', 'c', 'new', 'x1'], false]);
+    await other.replica.sync();
+    const late = copy();
+    await late.replica.sync();
+    expect(late.texts()).toEqual(['b', 'c', 'd', 'e', 'f', 'new', 'x1']);
+  });
+});
+
+describe('what a replica does with a loss depends on whether it was in touch', () => {
+  it.each<[string, (a: ReturnType<typeof copy>) => Promise<unknown>]>([
+    ['reads', (a) => a.replica.sync()],
+    ['hears that it has everything', (a) => a.replica.heard(a.replica.versionOf('x'))],
+    ['writes', (a) => a.put('y', 'y1')],
+  ])('one that %s restores at once', async (_what, touch) => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    clock += STALE_MS + 1;
+    await touch(a);
+    clock += STALE_MS;
+    const before = a.texts();
+    table.lose();
+    await a.replica.lost();
+    expect([a.texts(), a.replica.isMending]).toEqual([before, false]);
+  });
+
+  it('one that has written without ever having read waits for the others', async () => {
+    const [a, other] = [copy(), copy()];
+    await other.put('x', 'x1');
+    clock += STALE_MS + 1;
+    await a.put('y', 'y1');
+    table.lose();
+    await a.replica.lost();
+    expect(a.replica.isMending).toBe(true);
+  });
+
+  it('one that reads for the first time is not kept waiting', async () => {
+    const [a, other] = [copy(), copy()];
+    await other.put('x', 'x1');
+    clock += STALE_MS + 1;
+    await a.replica.sync();
+    expect(a.texts()).toEqual(['x1']);
+  });
+
+  it('one that was in touch when the data was lost still is when it can restore it', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    clock += STALE_MS;
+    table.lose();
+    jest.spyOn(table, 'restore').mockRejectedValueOnce(new Error('away'));
+    await a.replica.lost();
+    clock += PATIENCE_MS / 2;
+    await a.replica.lost();
+    expect([a.texts(), a.replica.isMending]).toEqual([['x1'], false]);
+  });
+
+  it('one that was not waits once, however often it hears of the loss', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    clock += STALE_MS + 1;
+    table.lose();
+    for (const wait of [0, PATIENCE_MS / 2]) {
+      clock += wait;
+      await a.replica.lost();
+      expect(a.replica.isMending).toBe(true);
+    }
+    clock += PATIENCE_MS / 2;
+    await a.replica.lost();
+    expect([a.texts(), a.replica.isMending]).toEqual([['x1'], false]);
+  });
+
+  it('one that was not waits also where others have written since', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    clock += STALE_MS + 1;
+    table.lose();
+    await copy().put('new', 'new');
+    await a.replica.lost();
+    expect([a.texts(), a.replica.isMending]).toEqual([['x1'], true]);
+  });
+
+  it('one that restored into a life that it does not know waits when that is lost as well', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    table.lose();
+    jest.spyOn(table, 'restore').mockResolvedValueOnce('');
+    await a.replica.lost();
+    expect(a.replica.isMending).toBe(false);
+    clock += STALE_MS + 1;
+    await a.replica.lost();
+    expect([a.texts(), a.replica.isMending]).toEqual([['x1'], true]);
+  });
+
+  it('one that found nothing does not take its first write for all there is', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    table.lose();
+    // What it put back was lost at once.
+    jest.spyOn(table, 'restore').mockResolvedValueOnce('');
+    await a.replica.lost();
+    await a.put('y', 'y1');
+    await Promise.all([a.replica.sync(), b.replica.sync()]);
+    expect([a.texts(), b.texts()]).toEqual([['y1'], ['y1']]);
+  });
+
+  it.each([
+    ['was in touch puts back what another one did not have', 0, ['x1', 'y1']],
+    ['was not takes that for removed', STALE_MS + 1, ['x1']],
+  ])('one that %s', async (_what, away, expected) => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.put('y', 'y1');
+    await a.replica.sync();
+    const [x, y] = (await table.since(0)).rows;
+    clock += away;
+    table.lose();
+    await table.restore([x!], y!.version);
+    await a.replica.lost();
+    clock += PATIENCE_MS;
+    await a.replica.lost();
+    const late = copy();
+    await late.replica.sync();
+    expect([a.texts(), late.texts()]).toEqual([expected, expected]);
+  });
+
+  it('one that has nothing puts nothing back', async () => {
+    const restore = jest.spyOn(table, 'restore');
+    await copy().replica.lost();
+    expect(restore).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['that it began itself', ''],
+    ['in which another node wrote first, and of which the answer does not tell', 'new'],
+  ])('one that has restored notices the loss of the life as well %s', async (_what, first) => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    table.lose();
+    if (first !== '') {
+      await copy().put(first, first);
+      jest.spyOn(table, 'restore').mockResolvedValueOnce('');
+    }
+    await a.replica.lost();
+    table.lose();
+    clock += 10;
+    await copy().put('newer', 'newer');
+    await a.replica.sync();
+    expect((await table.since(0)).rows.map(({ key }) => key)).toEqual(expect.arrayContaining(['x', 'newer']));
+  });
+
+  it('one that was not need not wait where nothing of this life is missing', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    clock += STALE_MS + 1;
+    await b.replica.lost();
+    expect([b.texts(), b.replica.isMending]).toEqual([['x1'], false]);
+  });
+});
+
+describe('a table that comes back with older data, in the same life', () => {
+  /** It has what it has now, whatever is written from here on; `more` = what it says beside it. */
+  async function rewound(then: () => Promise<unknown>, more: () => Partial<TablePage> = () => ({})) {
+    const old = await table.since(0);
+    await then();
+    const { rows = [], ...rest } = more();
+    const all = [...old.rows, ...rows];
+    return jest
+      .spyOn(table, 'since')
+      .mockImplementation(async (from) => ({ ...old, ...rest, rows: all.filter(({ version }) => version > from) }));
+  }
+
+  async function withTwo() {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    const restored = () => ({ key: 'y', value: 'y1', version: a.replica.versionOf('y') });
+    return { a, restored, putY: () => a.put('y', 'y1') };
+  }
+
+  it('is given what it lacks as soon as the version says so', async () => {
+    const { a, restored, putY } = await withTwo();
+    await rewound(putY);
+    const restore = jest.spyOn(table, 'restore');
+    await a.replica.sync();
+    expect(restore.mock.calls).toEqual([[[restored()], 0]]);
+    expect([a.texts(), a.replica.isMending]).toEqual([['x1', 'y1'], false]);
+  });
+
+  it('is given it also where only the beat says so, and another node was first', async () => {
+    const { a, restored, putY } = await withTwo();
+    await rewound(putY, () => {
+      const version = a.replica.versionOf('y') + 1;
+      return { version, rows: [{ key: PUT_BACK, value: '', version }] };
+    });
+    const restore = jest.spyOn(table, 'restore');
+    await a.replica.lost();
+    expect(restore.mock.calls).toEqual([[[restored()], 0]]);
+    expect([a.texts(), a.replica.isMending]).toEqual([['x1', 'y1'], false]);
+  });
+
+  it('is given it again where that was lost while it was put back', async () => {
+    const { a, putY } = await withTwo();
+    await rewound(putY, () => ({ version: a.replica.versionOf('y') }));
+    const { life } = await table.since(0);
+    const restore = jest.spyOn(table, 'restore').mockImplementationOnce(() => {
+      void a.replica.lost();
+      return Promise.resolve(life);
+    });
+    await a.replica.lost();
+    await a.replica.sync();
+    expect(restore).toHaveBeenCalledTimes(2);
+    expect(a.replica.isMending).toBe(false);
+  });
+
+  it('waits for it from a node that was out of touch', async () => {
+    const { a, putY } = await withTwo();
+    await rewound(putY);
+    clock += STALE_MS + 1;
+    const restore = jest.spyOn(table, 'restore');
+    await a.replica.lost();
+    expect([restore.mock.calls, a.replica.isMending]).toEqual([[], true]);
+  });
+
+  it('is noticed between two pages as well', async () => {
+    const { a, putY } = await withTwo();
+    await copy().put('b', 'b');
+    const page = await table.since(a.replica.versionOf('x'));
+    const since = await rewound(putY, () => ({ version: a.replica.versionOf('x') }));
+    since.mockResolvedValueOnce({ ...page, more: true });
+    await expect(a.replica.sync()).rejects.toThrow('lost data while it was read');
+    expect([a.texts(), a.replica.isMending]).toEqual([['b', 'x1', 'y1'], true]);
   });
 });

@@ -182,7 +182,7 @@ export class TableReplica<T extends Replicated> {
 
   /** Called when Redis came back without its newest data. */
   lost(): Promise<void> {
-    this.#markLost(true);
+    this.#markLost();
     return this.syncSoon();
   }
 
@@ -191,7 +191,7 @@ export class TableReplica<T extends Replicated> {
     if (askedAt - this.#heardAt > TOO_LONG_MS && this.#rows.size > 0) this.#mustReadAnew = true;
     const page = await this.table.since(this.#version);
     // INVARIANT (I9): what a newer life holds is not taken into this replica before it is known what is to be restored.
-    if (this.#isOtherLife(page) || page.version < this.#version) this.#markLost(false);
+    if (this.#isOtherLife(page) || page.version < this.#version) this.#markLost();
     const loss = this.#loss;
     if (loss === undefined) await this.#catchUp(page);
     else if (!(await this.#mend(page, loss))) return;
@@ -203,11 +203,12 @@ export class TableReplica<T extends Replicated> {
     return this.#life !== '' && life !== this.#life;
   }
 
-  #markLost(again: boolean): void {
+  #markLost(): void {
     const now = this.#now();
     const { staleAfterMs = Infinity } = this.options;
     const stale = this.#loss?.stale ?? now - this.#heardAt > staleAfterMs;
-    if (this.#loss === undefined || again) this.#loss = { since: this.#loss?.since ?? now, stale };
+    // Another one each time: what is lost while an earlier loss is mended is not mended by that.
+    this.#loss = { since: this.#loss?.since ?? now, stale };
   }
 
   /** The usual way: page by page from where this replica is, unless there is a gap. */
@@ -218,7 +219,6 @@ export class TableReplica<T extends Replicated> {
       const isGap = page.floor > this.#version || page.rows.some(({ key }) => key === PUT_BACK);
       if (isGap) this.#mustReadAnew = true;
       if (this.#mustReadAnew) return this.#readAnew();
-      this.#life = page.life;
       this.#rows.apply(page.rows);
       this.#version = page.more ? page.rows.at(-1)!.version : page.version;
       if (!page.more) return;
@@ -230,7 +230,7 @@ export class TableReplica<T extends Replicated> {
   /** INVARIANT (I9): between two pages data can be lost as well, and what this replica has is to be restored then. */
   #requireNoLoss(page: TablePage): void {
     if (!this.#isOtherLife(page) && page.version >= this.#version) return;
-    this.#markLost(false);
+    this.#markLost();
     throw new Error(`The ${this.options.what} lost data while it was read; it is read again.`);
   }
 
