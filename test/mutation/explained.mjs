@@ -535,6 +535,16 @@ const EXPLAINED = [
     ],
   },
   {
+    why: 'Of one epoch nobody else writes a time of a restart.',
+    lines: [
+      [
+        'instance.end.ts',
+        'recorded = current.after === epoch && current.status === next.status && current.retryAt === next.retryAt;',
+        'recorded = current.after === epoch && current.status === next.status;',
+      ],
+    ],
+  },
+  {
     why: 'A round for none.',
     lines: [
       [
