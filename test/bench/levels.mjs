@@ -5,6 +5,8 @@ import { WARM_SECONDS, warmUp } from './warmth.mjs';
 const SIZE = 1000;
 const RATE = 1000;
 const KINDS = ['control', 'events', 'telemetry', 'data'];
+/** In the first seconds at such a rate most of the CPU is that of V8, which compiles what it finds to be hot. */
+const STEADY = 20;
 /** The seed names no throughput of telemetry. */
 const BULK = ['control', 'events', 'data'];
 
@@ -23,6 +25,17 @@ export const levels = {
       },
       run: (team) => team.measure(() => paced(team, channel, seconds)),
     })),
+    {
+      key: 'cpu-events',
+      title: `CPU of \`events\`, ${SIZE} B, ${RATE} messages a second for ${STEADY} times as long`,
+      columns: ['p50', 'cpu', 'lost', 'others'],
+      better: 'p50',
+      warm: async (team, share) => {
+        await flood(team, 'events', WARM_SECONDS, share * warmUp(SIZE));
+        await paced(team, 'events', 5 * seconds);
+      },
+      run: (team) => team.measure(() => paced(team, 'events', STEADY * seconds)),
+    },
     ...BULK.map((channel) => ({
       key: `throughput-${channel}`,
       title: `\`${channel}\`, ${SIZE} B, bursts of 100 each turn`,

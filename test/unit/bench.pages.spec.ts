@@ -38,12 +38,8 @@ describe('A service level', () => {
       ...{ count: 1000, micros: 1e6, lost: 0, others: 0, latency: { avg: p99 / 2, p99 } },
       cpu: { sender: cpu, receivers: cpu },
     });
-    const phases = [
-      {
-        key: 'latency-events',
-        samples: { ioredis: [sample(50_000, 1)], 'foundation-redis': [sample(60_000, 2), sample(70_000, 4)] },
-      },
-    ];
+    const samples = { ioredis: [sample(50_000, 1)], 'foundation-redis': [sample(60_000, 2), sample(70_000, 4)] };
+    const phases = ['latency-events', 'cpu-events'].map((key) => ({ key, samples }));
     const figures = figuresOf({ phases });
     expect(figures['cpu-messaging-redis']!.figure).toBeCloseTo(3);
     expect(figures['latency-events-redis-p99']).toMatchObject({ figure: 3, n: 2 });
