@@ -57,15 +57,23 @@ describe('a connection that is watched for silence', () => {
   });
 
   it('has one timer and one listener for any number of commands, and none once it is idle', async () => {
+    const watched = (): number[] => [
+      jest.getTimerCount(),
+      client.stream.listenerCount('data'),
+      client.stream.listenerCount('close'),
+    ];
     for (let turn = 0; turn < 100; turn++) {
       void send();
       await jest.advanceTimersByTimeAsync(1);
       client.answer();
     }
-    expect([jest.getTimerCount(), client.stream.listenerCount('data')]).toEqual([1, 1]);
+    expect(watched()).toEqual([1, 1, 1]);
     await jest.advanceTimersByTimeAsync(1000);
-    expect([jest.getTimerCount(), client.stream.listenerCount('data')]).toEqual([0, 0]);
-    expect(client.stream.listenerCount('close')).toBe(0);
+    expect(watched()).toEqual([0, 0, 0]);
+    // One that is rare leaves nothing that would wake the node up.
+    void send();
+    client.answer();
+    expect(watched()).toEqual([0, 0, 0]);
   });
 
   it('is ended when a command that follows others is not answered for so long', async () => {

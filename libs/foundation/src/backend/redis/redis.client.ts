@@ -119,6 +119,9 @@ export function readBeforeTimeout(client: Redis): Redis {
   return client;
 }
 
+/** Commands that follow one another within so many milliseconds share a timer of {@link endWhenSilent}. */
+const BUSY_MS = 50;
+
 /**
  * Ends a connection that brings nothing for `ms` while a command waits for its answer; ioredis makes a new one at once.
  *
@@ -133,25 +136,33 @@ export function endWhenSilent(client: Redis, ms: number): Redis {
   const send = client.sendCommand.bind(client);
   const isWaiting = (): boolean => Boolean(internals.commandQueue?.length);
   let watched: Socket | undefined;
-  /** What was waited for last began to be, or something came: one clock, since a timer for each command costs more. */
-  let quietSince = 0;
+  /** When what was waited for last began to be, or something came; and when the last watch ended. */
+  let [quietSince, endedAt] = [0, -Infinity];
   const watch = (): void => {
     const { stream } = internals;
     if (stream === undefined || stream === watched || stream.destroyed || !isWaiting()) return;
     watched = stream;
-    const heard = (): void => void (quietSince = performance.now());
+    // One timer goes on while commands follow one another, since one for each costs more; where they are rare it ends
+    // with the answer, and wakes nobody up.
+    const isBusy = quietSince - endedAt < BUSY_MS;
+    const heard = (): void => {
+      quietSince = performance.now();
+      if (!isBusy && !isWaiting()) done();
+    };
     // What is there is read before this looks: in a turn of the event loop, I/O comes between timers and immediates.
     const wait = (left: number): NodeJS.Timeout => setTimeout(() => setImmediate(look), left);
     const look = (): void => {
-      if (watched !== stream) return;
+      if (timer === undefined) return;
       const left = Math.ceil(quietSince + ms - performance.now());
       if (!isWaiting()) done();
       else if (left > 0) timer = wait(left);
       else stream.destroy(new Error(`Redis did not answer for ${ms} ms; the connection is replaced`));
     };
-    let timer = wait(ms);
+    let timer: NodeJS.Timeout | undefined = wait(ms);
     const done = (): void => {
+      endedAt = performance.now();
       clearTimeout(timer);
+      timer = undefined;
       stream.off('data', heard);
       stream.off('close', done);
       if (watched === stream) watched = undefined;
