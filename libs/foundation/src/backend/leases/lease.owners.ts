@@ -28,16 +28,20 @@ export class LeaseOwners {
 
   async #some(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
     const keys = names.flatMap((name) => [this.keys.lease(name), this.keys.owner(name)]);
-    const decide = (replies: readonly unknown[]): (OwnerRecord | 'none' | undefined)[] => {
+    const decide = (replies: readonly unknown[], isLast = false): (OwnerRecord | 'none' | undefined)[] => {
       const rows = replies.filter((reply) => Array.isArray(reply)) as unknown[][];
-      return names.map((name, index) => this.#agreed(rows.map((row) => ownerOf(name, toTexts(row[index])))));
-    };
-    for (let look = 1; ; look++) {
-      const owners = decide(
-        await this.control.run(ownersScript, keys, [], (replies) =>
-          decide(replies).every((owner) => owner !== undefined),
+      return names.map((name, index) =>
+        this.#agreed(
+          rows.map((row) => ownerOf(name, toTexts(row[index]))),
+          isLast,
         ),
       );
+    };
+    for (let look = 1; ; look++) {
+      const replies = await this.control.run(ownersScript, keys, [], (some) =>
+        decide(some).every((owner) => owner !== undefined),
+      );
+      const owners = decide(replies, look === LOOKS);
       if (owners.every((owner) => owner !== undefined))
         return owners.map((owner) => (owner === 'none' ? undefined : owner));
       // For a moment, while a lease is being acquired or released, the servers do not agree.
@@ -46,14 +50,20 @@ export class LeaseOwners {
     }
   }
 
-  /** The owner that a majority names, with what the furthest of them knows; `none` when a majority knows none. */
-  #agreed(owners: readonly (OwnerRecord | undefined)[]): OwnerRecord | 'none' | undefined {
+  /** The owner that a majority names; `none` when a majority knows none. */
+  #agreed(owners: readonly (OwnerRecord | undefined)[], isLast: boolean): OwnerRecord | 'none' | undefined {
     const { majority } = this.control;
+    const isMost = (some: readonly unknown[]): boolean => some.length >= majority;
     const known = owners.filter((owner) => owner !== undefined);
     if (owners.length - known.length >= majority) return 'none';
-    const agreed = known.filter(({ bootId }) => known.filter((other) => other.bootId === bootId).length >= majority);
-    const epoch = Math.max(...agreed.map((owner) => owner.epoch));
-    const furthest = agreed.filter((owner) => owner.epoch === epoch);
+    const agreed = known.filter(({ bootId }) => isMost(known.filter((other) => other.bootId === bootId)));
+    // INVARIANT (I14): each server mints an epoch of its own for a new owner, and one that went back to older data for
+    // an old one. Until the owner has written to most of them which one counts, none of these is named; where that does
+    // not get through, the highest is better than no answer.
+    const counts = agreed.filter(({ epoch }) => isMost(agreed.filter((other) => other.epoch === epoch)));
+    const named = counts.length > 0 || !isLast ? counts : agreed;
+    const epoch = Math.max(...named.map((owner) => owner.epoch));
+    const furthest = named.filter((owner) => owner.epoch === epoch);
     return furthest.find(({ state }) => state === 'running') ?? furthest[0];
   }
 }

@@ -282,19 +282,15 @@ export class LeaseRenewal {
     // With several servers the highest of their epochs counts only once a majority knows it.
     const confirmed = this.parts.quorum.isQuorum ? await this.confirm(raised) : raised;
     for (const [lease, epoch] of raised) {
-      if (lease.ended) continue;
+      // A recovery whose confirmation comes late may have been overtaken by one of a higher epoch.
+      if (lease.ended || epoch <= lease.epoch) continue;
       if (!confirmed.has(lease)) {
         lease.missed = true;
         continue;
       }
-      const previousEpoch = lease.epoch;
+      const { name, epoch: previousEpoch } = lease;
       lease.epoch = epoch;
-      this.parts.telemetry.emit('lease.reclaimed', {
-        name: lease.name,
-        node: this.parts.node.name,
-        epoch,
-        previousEpoch,
-      });
+      this.parts.telemetry.emit('lease.reclaimed', { name, node: this.parts.node.name, epoch, previousEpoch });
     }
   }
 }

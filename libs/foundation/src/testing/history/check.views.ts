@@ -17,7 +17,7 @@ const RENEWAL_MS = 1000;
 export function lookupsTrue(
   events: readonly HistoryEvent[],
   ownerships: readonly Ownership[],
-  { leaseTtlMs = 1500, redisFrozen = [], rewound = [] }: HistoryFacts,
+  { leaseTtlMs = 1500, redisFrozen = [], rewound = [], frozen = [] }: HistoryFacts,
 ): Violation[] {
   const all = byName(ownerships);
   const losses = lossesOf(events);
@@ -42,7 +42,12 @@ export function lookupsTrue(
     ];
     if (named === undefined) return complain('which never owned it so');
     const index = named.epochs.findIndex((part) => part.epoch === epoch);
-    const since = (named.epochs[index] ?? named.epochs[0]!).from - (index > 0 ? RENEWAL_MS * 1000 : 0);
+    const heard = (named.epochs[index] ?? named.epochs[0]!).from;
+    // Who is frozen hears of it when it goes on.
+    const asleep = frozen.find(
+      ({ pid, from, until = Infinity }) => pid === named.pid && from <= heard && until >= heard - RENEWAL_MS * 1000,
+    );
+    const since = index > 0 ? Math.min(heard, asleep?.from ?? heard) - RENEWAL_MS * 1000 : heard;
     if (event.at < since) return complain('which was not the owner yet', [named.acquired]);
     const isForgotten = ({ acquired }: Ownership): boolean =>
       rewound.some(({ until = Infinity }) => acquired.at < until && askedAt < until + (leaseTtlMs + RENEWAL_MS) * 1000);
