@@ -120,24 +120,18 @@ export class RedlockLeases implements Leases {
   async #standing(names: readonly string[]): Promise<Standing[]> {
     const keys = [this.parts.keys.incarnation, ...names.map((name) => this.parts.keys.lease(name))];
     const replies = await this.parts.quorum.run(standingScript, keys, [this.#after.text, this.parts.times.ttl]);
-    this.#sayForever(names, replies);
-    const waits = replies.map((reply) => {
-      const [grace = 0, ...ttls] = toTexts(reply).map(Number);
-      return ttls.map((ttl) => Math.max(grace, Math.min(waitOf(ttl), this.parts.times.ttl + this.parts.times.grace)));
-    });
+    // Per server the grace, and the PTTL of each name.
+    const read = replies.map((reply) => toTexts(reply).map(Number));
+    this.#sayForever(names, read);
+    const most = this.parts.times.ttl + this.parts.times.grace;
+    const waits = read.map(([grace = 0, ...ttls]) => ttls.map((ttl) => Math.max(grace, Math.min(waitOf(ttl), most))));
     // A name can be had as soon as a majority of the servers gives it.
     const earliest = (index: number): number => {
       const inOrder = waits.flatMap((each) => each[index] ?? []).sort((a, b) => a - b);
       return inOrder[this.parts.quorum.majority - 1] ?? UNKNOWN_MS;
     };
-    // Per server the grace and what each name has: -2 where nobody has it.
-    const free = replies.map((reply) =>
-      toTexts(reply)
-        .slice(1)
-        .map((ttl) => Number(ttl) === NOBODYS),
-    );
     const isNobodys = (index: number): boolean =>
-      free.filter((each) => each[index] === true).length >= this.parts.quorum.majority;
+      read.filter((each) => each[index + 1] === NOBODYS).length >= this.parts.quorum.majority;
     return names.map((name, index) => {
       const freeInMs = earliest(index);
       return { name, freeInMs, ...(freeInMs > 0 && isNobodys(index) ? { isGrace: true } : {}) };
@@ -145,9 +139,8 @@ export class RedlockLeases implements Leases {
   }
 
   /** Nothing else would say why a process does not run. */
-  #sayForever(names: readonly string[], replies: readonly unknown[]): void {
-    const isForever = (index: number) => (reply: unknown) => Number(toTexts(reply)[index + 1]) === FOREVER;
-    const stuck = names.filter((_, index) => replies.some(isForever(index)));
+  #sayForever(names: readonly string[], read: readonly (readonly number[])[]): void {
+    const stuck = names.filter((_, index) => read.some((each) => each[index + 1] === FOREVER));
     const message = 'Found a lease key without an expiry, which no node writes: its name is taken until it is deleted';
     for (const name of stuck) this.#log.warn(message, { name, key: this.parts.keys.lease(name) }, name);
   }

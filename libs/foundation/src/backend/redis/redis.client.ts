@@ -140,7 +140,7 @@ export function endWhenSilent(client: Redis, ms: number): Redis {
   let [quietSince, endedAt] = [0, -Infinity];
   const watch = (): void => {
     const { stream } = internals;
-    if (stream === undefined || stream === watched || stream.destroyed || !isWaiting()) return;
+    if (stream === undefined || stream.destroyed || !isWaiting()) return;
     watched = stream;
     // One timer goes on while commands follow one another, since one for each costs more; where they are rare it ends
     // with the answer, and wakes nobody up.

@@ -47,7 +47,7 @@ export function lookupsTrue(
     const asleep = frozen.find(
       ({ pid, from, until = Infinity }) => pid === named.pid && from <= heard && until >= heard - RENEWAL_MS * 1000,
     );
-    const since = index > 0 ? Math.min(heard, asleep?.from ?? heard) - RENEWAL_MS * 1000 : heard;
+    const since = index > 0 ? (asleep?.from ?? heard) - RENEWAL_MS * 1000 : heard;
     if (event.at < since) return complain('which was not the owner yet', [named.acquired]);
     const isForgotten = ({ acquired }: Ownership): boolean =>
       rewound.some(({ until = Infinity }) => acquired.at < until && askedAt < until + (leaseTtlMs + RENEWAL_MS) * 1000);
