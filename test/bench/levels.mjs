@@ -19,10 +19,7 @@ export const levels = {
       title: `\`${channel}\`, ${SIZE} B, ${RATE} messages a second`,
       columns: ['avg', 'p50', 'p99', 'rate', 'cpu', 'lost', 'others'],
       better: 'p99',
-      warm: async (team, share) => {
-        await flood(team, channel, WARM_SECONDS, share * warmUp(SIZE));
-        await paced(team, channel, 0.3);
-      },
+      warm: warmFor(channel, 0.3),
       run: (team) => team.measure(() => paced(team, channel, seconds)),
     })),
     {
@@ -30,10 +27,7 @@ export const levels = {
       title: `CPU of \`events\`, ${SIZE} B, ${RATE} messages a second for ${STEADY} times as long`,
       columns: ['p50', 'cpu', 'lost', 'others'],
       better: 'p50',
-      warm: async (team, share) => {
-        await flood(team, 'events', WARM_SECONDS, share * warmUp(SIZE));
-        await paced(team, 'events', 5 * seconds);
-      },
+      warm: warmFor('events', 5 * seconds),
       run: (team) => team.measure(() => paced(team, 'events', STEADY * seconds)),
     },
     ...BULK.map((channel) => ({
@@ -41,11 +35,22 @@ export const levels = {
       title: `\`${channel}\`, ${SIZE} B, bursts of 100 each turn`,
       columns: ['rate', 'cpu', 'lost', 'others'],
       better: 'rate',
-      warm: (team, share) => flood(team, channel, WARM_SECONDS, share * warmUp(SIZE)),
+      warm: (team, share) => warmFlood(team, channel, share),
       run: (team) => team.measure(() => flood(team, channel, seconds)),
     })),
   ],
 };
+
+function warmFor(channel, seconds) {
+  return async (team, share) => {
+    await warmFlood(team, channel, share);
+    await paced(team, channel, seconds);
+  };
+}
+
+function warmFlood(team, channel, share) {
+  return flood(team, channel, WARM_SECONDS, share * warmUp(SIZE));
+}
 
 function paced(team, channel, seconds) {
   const window = windowFor(SIZE, team.fan);

@@ -27,6 +27,12 @@ export async function run({ nodes: names, processes, steps, ports, stopMs = 30, 
     const env = { FOUNDATION_NODE_NAME: name };
     nodes.set(name, bootNode({ name, env, line: (line) => lines.push(line), options }));
   };
+  /** With what was saved, or empty. */
+  const restart = (server, forMs, saved) => {
+    servers[server].kill();
+    void pause(forMs).then(() => servers[server].start(saved));
+    return holding(`redis ${server}`, forMs + 3000, () => undefined);
+  };
   const kinds = {
     kill({ node, forMs }) {
       const { pid } = nodes.get(node);
@@ -73,25 +79,8 @@ export async function run({ nodes: names, processes, steps, ports, stopMs = 30, 
         fact.until = historyNow();
       });
     },
-    restartRedis({ server, forMs }) {
-      servers[server].kill();
-      return holding(
-        `redis ${server}`,
-        forMs + 3000,
-        () => undefined,
-        pause(forMs).then(() => servers[server].start()),
-      );
-    },
-    reloadRedis({ server, forMs }) {
-      const saved = servers[server].save();
-      servers[server].kill();
-      return holding(
-        `redis ${server}`,
-        forMs + 3000,
-        () => undefined,
-        pause(forMs).then(() => servers[server].start(saved)),
-      );
-    },
+    restartRedis: ({ server, forMs }) => restart(server, forMs),
+    reloadRedis: ({ server, forMs }) => restart(server, forMs, servers[server].save()),
     rewindRedis({ server, forMs }) {
       const fact = { from: historyNow() };
       facts.rewound.push(fact);
@@ -103,7 +92,8 @@ export async function run({ nodes: names, processes, steps, ports, stopMs = 30, 
         servers[server].start(saved);
         fact.until = historyNow();
       };
-      return holding(`redis ${server}`, forMs + DOWN_MS + 3000, () => undefined, rewind());
+      void rewind();
+      return holding(`redis ${server}`, forMs + DOWN_MS + 3000, () => undefined);
     },
     flush({ server }) {
       servers[server].flush();

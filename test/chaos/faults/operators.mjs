@@ -3,7 +3,10 @@
 import { Redis } from 'ioredis';
 import { startServer } from '../../../dist/test/support/redis-server.js';
 import { assert, eventually, historyNow, msBetween, passed, unnoticed, WITHIN_MS } from './ground.mjs';
-import { allFenced, ownedAbove, ownersOf } from './redis.mjs';
+import { allFenced, ownedAbove, ownersOf, pauseLong, refusing } from './redis.mjs';
+
+/** How long Redis refuses everybody, in milliseconds. */
+const SHORT = { forMs: 5000 };
 
 /** Row 19. */
 export async function deleteLease(ground) {
@@ -80,70 +83,66 @@ export async function killClients(ground) {
 }
 
 /** Row 10: what reads is answered, what writes waits. */
-export async function pauseWrites(ground) {
-  const before = await ownersOf(ground);
-  const since = historyNow();
-  ground.fault('CLIENT PAUSE WRITE', { withinMs: 5000 + WITHIN_MS });
-  await ground.cluster.freezeRedis(5000, () => ground.cluster.redis.cli('CLIENT', 'PAUSE', '5000', 'WRITE'));
-  await allFenced(ground, before, since);
-  await ownedAbove(ground, before);
-}
+export const pauseWrites = (ground) =>
+  pauseLong(
+    ground,
+    'CLIENT PAUSE WRITE',
+    ({ redis }, ms) =>
+      () =>
+        redis.cli('CLIENT', 'PAUSE', String(ms), 'WRITE'),
+  );
 
 /** Row 10: a script of somebody else runs for 5 s, and Redis answers BUSY. */
-export const busy = (ground) =>
-  hurt(ground, 'BUSY', async ({ redis }) => {
-    await redis.cli('CONFIG', 'SET', 'lua-time-limit', '100');
-    redis.cli('EVAL', 'while true do end', '0').catch(() => undefined);
-    return () => redis.cli('SCRIPT', 'KILL');
+export async function busy(ground) {
+  const { redis } = ground.cluster;
+  await refusing(ground, 'BUSY', {
+    ...SHORT,
+    begin: async () => {
+      await redis.cli('CONFIG', 'SET', 'lua-time-limit', '100');
+      redis.cli('EVAL', 'while true do end', '0').catch(() => undefined);
+    },
+    end: () => redis.cli('SCRIPT', 'KILL'),
   });
+}
 
 /** Row 29: as a primary that has lost its replicas. */
-export const noReplicas = (ground) =>
-  hurt(ground, 'NOREPLICAS', async ({ redis }) => {
-    await redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '1');
-    return () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0');
+export async function noReplicas(ground) {
+  const { redis } = ground.cluster;
+  await refusing(ground, 'NOREPLICAS', {
+    ...SHORT,
+    begin: () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '1'),
+    end: () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0'),
   });
+}
 
 /** Row 28: the user of the nodes is switched off, and on again. */
-export const userOff = (ground) =>
-  hurt(ground, 'WRONGPASS', async ({ redis }) => {
-    await redis.cli('ACL', 'SETUSER', 'node', 'off');
-    await redis.cli('CLIENT', 'KILL', 'USER', 'node');
-    return async () => {
-      await redis.cli('ACL', 'SETUSER', 'node', 'on');
-      await passed(historyNow(), 2000);
-      await redis.cli('ACL', 'LOG', 'RESET'); // what it was refused meanwhile is meant
-    };
+export async function userOff(ground) {
+  const { redis } = ground.cluster;
+  await refusing(ground, 'WRONGPASS', {
+    ...SHORT,
+    begin: async () => {
+      await redis.cli('ACL', 'SETUSER', 'node', 'off');
+      await redis.cli('CLIENT', 'KILL', 'USER', 'node');
+    },
+    end: () => giveBack(redis, 'on'),
   });
+}
 
 /** Row 28: rights are taken away and given back. */
-export const rightsTaken = (ground) =>
-  hurt(ground, 'NOPERM', async ({ redis }) => {
-    const rights = ['evalsha', 'eval', 'publish'];
-    await redis.cli('ACL', 'SETUSER', 'node', ...rights.map((right) => `-${right}`));
-    return async () => {
-      await redis.cli('ACL', 'SETUSER', 'node', ...rights.map((right) => `+${right}`));
-      await passed(historyNow(), 2000);
-      await redis.cli('ACL', 'LOG', 'RESET');
-    };
+export async function rightsTaken(ground) {
+  const { redis } = ground.cluster;
+  const rights = ['evalsha', 'eval', 'publish'];
+  await refusing(ground, 'NOPERM', {
+    ...SHORT,
+    begin: () => redis.cli('ACL', 'SETUSER', 'node', ...rights.map((right) => `-${right}`)),
+    end: () => giveBack(redis, ...rights.map((right) => `+${right}`)),
   });
+}
 
-/** For 5 s Redis refuses everybody; then everything is owned again, by others or by the same. */
-async function hurt(ground, what, begin) {
-  const before = await ownersOf(ground);
-  const since = historyNow();
-  ground.fault(what, { withinMs: 5000 + WITHIN_MS });
-  const end = await begin(ground.cluster);
-  try {
-    const fenced = await allFenced(ground, before, since);
-    ground.measured(`${what}: until all have fenced`, msBetween(since, fenced));
-    await passed(since, 5000);
-  } finally {
-    await end();
-  }
-  const back = historyNow();
-  await ownedAbove(ground, before);
-  ground.measured(`${what} is over, until everything is owned`, msBetween(back, historyNow()));
+async function giveBack(redis, ...rules) {
+  await redis.cli('ACL', 'SETUSER', 'node', ...rules);
+  await passed(historyNow(), 2000);
+  await redis.cli('ACL', 'LOG', 'RESET'); // what it was refused meanwhile is meant
 }
 
 /** Row 29: Redis becomes a replica of another one, which has nothing, and is promoted: data gone without a restart. */

@@ -186,12 +186,12 @@ export const clientPause = (ground) => pauseLong(ground, 'CLIENT PAUSE');
 /** Row 10. */
 export const debugSleep = (ground) => pauseLong(ground, 'DEBUG SLEEP');
 
-async function pauseLong(ground, how) {
+export async function pauseLong(ground, how, pause = PAUSES[how]) {
   const { cluster } = ground;
   const before = await ownersOf(ground);
   const since = historyNow();
   ground.fault(how, { withinMs: 5000 + WITHIN_MS });
-  const paused = cluster.freezeRedis(5000, PAUSES[how](cluster, 5000));
+  const paused = cluster.freezeRedis(5000, pause(cluster, 5000));
   const fenced = await allFenced(ground, before, since);
   await paused;
   const back = historyNow();
@@ -221,7 +221,7 @@ export async function readOnly(ground) {
 }
 
 /** Redis answers, and refuses what writes: owners fence themselves, and all goes on once it does not. */
-async function refusing(ground, what, { begin, end, mayGoOn = false }) {
+export async function refusing(ground, what, { begin, end, forMs = 8000, mayGoOn = false }) {
   const before = await ownersOf(ground);
   const since = historyNow();
   ground.fault(what, { withinMs: 5000 + WITHIN_MS });
@@ -231,7 +231,7 @@ async function refusing(ground, what, { begin, end, mayGoOn = false }) {
       const fenced = await allFenced(ground, before, since);
       ground.measured(`${what}: until all have fenced`, msBetween(since, fenced));
     }
-    await passed(since, 8000);
+    await passed(since, forMs);
   } finally {
     await end();
   }

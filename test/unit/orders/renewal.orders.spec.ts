@@ -11,7 +11,7 @@ import type { LeaseTimes } from '../../../libs/foundation/src/config/config.js';
 import { Telemetry } from '../../../libs/foundation/src/telemetry/telemetry.js';
 import { keysOf } from '../../../libs/foundation/src/wire/keys.js';
 import { LeaseServer } from './lease.server.js';
-import { ORDERS } from './orders.clock.js';
+import { ORDERS, settled } from './orders.clock.js';
 import { type Fault, fault, RemoteCalls } from './remote.calls.js';
 
 Logger.overrideLogger(false);
@@ -111,8 +111,6 @@ const step = fc.oneof(
 );
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Three nodes beside a Redis that is modelled. */
 class World {

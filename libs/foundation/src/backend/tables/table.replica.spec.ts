@@ -35,6 +35,14 @@ function copy(more: Partial<ReplicaOptions<Value>> = {}) {
   return { replica, told, put, remove, texts };
 }
 
+/** One that has written a row, and read it. */
+async function copyOfX1() {
+  const a = copy();
+  await a.put('x', 'x1');
+  await a.replica.sync();
+  return a;
+}
+
 /** Gives the rows of the table in pages of two, as Redis does with large tables. */
 function inPagesOf(size: number): void {
   const all = table.since.bind(table);
@@ -447,9 +455,7 @@ describe('a copy that was out of touch for longer than marks live (M4)', () => {
   });
 
   it('reads from scratch until that has worked, and then no more', async () => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     const version = a.replica.versionOf('x');
     clock += LONG_MS + 1;
     const all = table.since.bind(table);
@@ -479,9 +485,7 @@ describe('a copy that was out of touch for longer than marks live (M4)', () => {
   });
 
   it('keeps what it writes while it reads from scratch', async () => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     clock += LONG_MS + 1;
     const all = table.since.bind(table);
     jest.spyOn(table, 'since').mockImplementation(async (from) => {
@@ -679,9 +683,7 @@ describe('what it need not read', () => {
   });
 
   it('is what it has written itself, also where the hint comes before the answer', async () => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     const [since, all] = [reads(), table.put.bind(table)];
     jest.spyOn(table, 'put').mockImplementationOnce(async (writes) => {
       const written = await all(writes);
@@ -694,9 +696,7 @@ describe('what it need not read', () => {
   });
 
   it('is not read sooner because of a late hint of what it has', async () => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     const since = reads();
     a.replica.hinted(a.replica.versionOf('x') + 1, false);
     a.replica.hinted(a.replica.versionOf('x'), true);
@@ -705,9 +705,7 @@ describe('what it need not read', () => {
   });
 
   it('is never more than it has: a read that was under way while it wrote is no loss of data', async () => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     let answer = (): void => undefined;
     const asked = table.since.bind(table);
     const since = reads().mockImplementationOnce(async (version) => {
@@ -795,9 +793,7 @@ describe('a read', () => {
   });
 
   it('follows a write into another life of the table, though the versions are those of this one', async () => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     const all = table.put.bind(table);
     jest.spyOn(table, 'put').mockImplementationOnce(async (writes) => ({ ...(await all(writes)), life: 'other' }));
     await a.put('x', 'x2');
@@ -837,9 +833,7 @@ describe('what a replica does with a loss depends on whether it was in touch', (
     ['hears that it has everything', (a) => a.replica.heard(a.replica.versionOf('x'))],
     ['writes', (a) => a.put('y', 'y1')],
   ])('one that %s restores at once', async (_what, touch) => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     clock += STALE_MS + 1;
     await touch(a);
     clock += STALE_MS;
@@ -868,9 +862,7 @@ describe('what a replica does with a loss depends on whether it was in touch', (
   });
 
   it('one that was in touch when the data was lost still is when it can restore it', async () => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     clock += STALE_MS;
     table.lose();
     jest.spyOn(table, 'restore').mockRejectedValueOnce(new Error('away'));
@@ -881,9 +873,7 @@ describe('what a replica does with a loss depends on whether it was in touch', (
   });
 
   it('one that was not waits once, however often it hears of the loss', async () => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     clock += STALE_MS + 1;
     table.lose();
     for (const wait of [0, PATIENCE_MS / 2]) {
@@ -897,9 +887,7 @@ describe('what a replica does with a loss depends on whether it was in touch', (
   });
 
   it('one that was not waits also where others have written since', async () => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     clock += STALE_MS + 1;
     table.lose();
     await copy().put('new', 'new');
@@ -908,9 +896,7 @@ describe('what a replica does with a loss depends on whether it was in touch', (
   });
 
   it('one that restored into a life that it does not know waits when that is lost as well', async () => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     table.lose();
     jest.spyOn(table, 'restore').mockResolvedValueOnce('');
     await a.replica.lost();
@@ -963,9 +949,7 @@ describe('what a replica does with a loss depends on whether it was in touch', (
     ['that it began itself', ''],
     ['in which another node wrote first, and of which the answer does not tell', 'new'],
   ])('one that has restored notices the loss of the life as well %s', async (_what, first) => {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     table.lose();
     if (first !== '') {
       await copy().put(first, first);
@@ -1002,9 +986,7 @@ describe('a table that comes back with older data, in the same life', () => {
   }
 
   async function withTwo() {
-    const a = copy();
-    await a.put('x', 'x1');
-    await a.replica.sync();
+    const a = await copyOfX1();
     const restored = () => ({ key: 'y', value: 'y1', version: a.replica.versionOf('y') });
     return { a, restored, putY: () => a.put('y', 'y1') };
   }
