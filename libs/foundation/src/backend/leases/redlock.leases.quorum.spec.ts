@@ -289,6 +289,23 @@ describe('Leases on three servers', () => {
       expect(of('lease.released')).toMatchObject([{ epoch: 100 }]);
     });
 
+    it('keeps a higher epoch that it got while a majority was asked for the lower one', async () => {
+      const lease = await lose();
+      answer('recover', ['1', '500'], ['1', '500'], ['1', '500']);
+      const later = () => new Promise((resolve) => setTimeout(resolve, 100, ['1', '1']));
+      answer('confirm', later, later, later);
+      await pass(TIMES.renewEvery - 50);
+      answer('recover', ['1', '700'], ['1', '700'], ['1', '700']);
+      answer('confirm', ['1', '1'], ['1', '1'], ['1', '1']);
+      const refreshed = lease.refresh(600);
+      await pass(10);
+      expect([await refreshed, lease.epoch]).toEqual([700, 700]);
+      // The lower one is confirmed by now.
+      await pass(100);
+      expect(lease.epoch).toBe(700);
+      expect(of('lease.reclaimed')).toEqual([{ name: 'feed', node: 'n1', epoch: 700, previousEpoch: 100 }]);
+    });
+
     it('keeps its epoch, and tries again, until a majority has confirmed the higher one', async () => {
       const lease = await lose();
       answer('recover', ['1', '100'], ['1', '500'], ['1', '500']);
