@@ -127,7 +127,7 @@ export class Network {
     for (const hearer of this.#hearers) if (hearer.actor === actor) this.#hearers.delete(hearer);
     for (const [port, listener] of this.#listeners) if (listener.actor === actor) this.#listeners.delete(port);
     for (const each of [...this.#connections]) {
-      if (each.client.actor === actor || each.server.actor === actor) each.reset();
+      if (each.client.actor === actor || each.server.actor === actor) each.reset(actor);
     }
   }
 
@@ -227,19 +227,25 @@ class Connection {
     );
   }
 
-  reset() {
+  /** A server that was killed takes nothing more, not even what is about to arrive; its clients hear of it later. */
+  reset(killed) {
     this.network.forget(this);
-    for (const socket of [this.client, this.server]) this.#reset(socket);
+    this.#reset(this.client);
+    if (this.server.actor === killed && killed.state !== 'dead') destroy(this.server);
+    else this.#reset(this.server);
   }
 
   #reset(socket) {
-    this.network.world.at(this.network.world.now + this.network.took(), socket.actor, () => {
-      if (!socket.destroyed) socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
-    });
+    const { world } = this.network;
+    world.at(world.now + this.network.took(), socket.actor, () => destroy(socket));
   }
 
   /** One side has closed. */
   closed(direction) {
     this.send(direction, null);
   }
+}
+
+function destroy(socket) {
+  if (!socket.destroyed) socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
 }
