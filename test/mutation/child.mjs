@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
 const circus = createRequire(import.meta.resolve('jest'))('jest-circus');
-const LONGEST_TEST_MS = 10_000;
+const LONGEST_TEST_MS = 20_000;
 
 function nameOf({ name, parent }) {
   return parent === undefined || parent.name === 'ROOT_DESCRIBE_BLOCK' ? name : `${nameOf(parent)} › ${name}`;
@@ -29,7 +29,9 @@ process.on('unhandledRejection', (error) => fail(`rejected: ${error?.message}`))
 circus.addEventHandler((event) => {
   if (event.name === 'test_done' && event.test.errors.length > 0) {
     if (process.env.MUTATION_SHOW) console.error(event.test.errors[0]);
-    fail(`${fileOf(event.test)} ${nameOf(event.test)}`);
+    const [error] = [event.test.errors[0]].flat();
+    const isLate = String(error?.message ?? error).startsWith('Exceeded timeout');
+    fail(`${fileOf(event.test)} ${isLate ? 'late: ' : ''}${nameOf(event.test)}`);
   }
   if (event.name === 'error') fail(String(event.error?.message));
   if (event.name === 'hook_failure') fail(`${event.hook.type}: ${String(event.error?.message ?? event.error)}`);

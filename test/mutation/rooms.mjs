@@ -45,7 +45,11 @@ export const ROOMS = {
       ...at('backend/tables', 'table.replica.ts', 'replica.rows.ts', 'replica.schedule.ts', 'unusable.rows.ts'),
       ...at('backend/tables', 'full.read.ts', 'local.table.ts', 'redis.table.ts', 'table.ts', 'table.scripts.ts'),
     ],
-    specs: [...at('backend', 'tables', 'local.ports.spec.ts'), `${REDIS}/table.scripts.spec.ts`],
+    specs: [
+      ...at('backend', 'tables', 'local.ports.spec.ts'),
+      `${REDIS}/table.scripts.spec.ts`,
+      'test/integration/tables.contract.spec.ts',
+    ],
   },
   ends: {
     sources: at(
