@@ -12,7 +12,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function run({ nodes: names, processes, steps, ports, stopMs = 30, stale, report }) {
   const lines = [];
-  const facts = { killed: [], frozen: [], cut: [], redisFrozen: [], rewound: [], exits: [], wanted: [] };
+  const facts = { killed: [], frozen: [], cut: [], redisFrozen: [], rewound: [], dataLost: [], exits: [], wanted: [] };
   const nodes = new Map();
   const busy = new Map();
   const free = (what) => !(busy.get(what) > 0);
@@ -30,7 +30,10 @@ export async function run({ nodes: names, processes, steps, ports, stopMs = 30, 
   /** With what was saved, or empty. */
   const restart = (server, forMs, saved) => {
     servers[server].kill();
-    void pause(forMs).then(() => servers[server].start(saved));
+    void pause(forMs).then(() => {
+      servers[server].start(saved);
+      if (saved === undefined) facts.dataLost.push({ at: historyNow() });
+    });
     return holding(`redis ${server}`, forMs + 3000, () => undefined);
   };
   const kinds = {
@@ -91,12 +94,14 @@ export async function run({ nodes: names, processes, steps, ports, stopMs = 30, 
         await pause(DOWN_MS);
         servers[server].start(saved);
         fact.until = historyNow();
+        facts.dataLost.push({ at: fact.until });
       };
       void rewind();
       return holding(`redis ${server}`, forMs + DOWN_MS + 3000, () => undefined);
     },
     flush({ server }) {
       servers[server].flush();
+      facts.dataLost.push({ at: historyNow() });
       return holding(`redis ${server}`, 3000, () => undefined);
     },
     move({ name }) {

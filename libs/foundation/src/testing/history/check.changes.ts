@@ -44,9 +44,10 @@ export function stopsHold(events: readonly HistoryEvent[], ownerships: readonly 
 export function changesMade(
   events: readonly HistoryEvent[],
   ownerships: readonly Ownership[],
-  { leaseTtlMs = 1500 }: HistoryFacts,
+  facts: HistoryFacts,
 ): Violation[] {
-  const losses = lossesOf(events);
+  const { leaseTtlMs = 1500 } = facts;
+  const losses = lossesOf(events, facts);
   return events.flatMap((event): Violation[] => {
     if (event.event !== 'test.restarted' && event.event !== 'test.moved') return [];
     const { name, node, epoch, askedAt, to } = event.payload;

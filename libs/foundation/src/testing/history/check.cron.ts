@@ -1,7 +1,7 @@
 /**
  * Pure: holds the times of cluster-wide cron jobs to what is promised of them.
  */
-import type { Violation } from './history.facts.js';
+import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import { lossesOf } from './ownership.js';
 
@@ -12,7 +12,7 @@ import { lossesOf } from './ownership.js';
  * times are multiples of this; without it only what is fired is looked at. After a loss of data that no node within
  * reach remembers better, what was fired before it may be reported as missed, too.
  */
-export function timesOnce(events: readonly HistoryEvent[]): Violation[] {
+export function timesOnce(events: readonly HistoryEvent[], facts: HistoryFacts = {}): Violation[] {
   const fired = new Map<string, Map<number, HistoryEvent>>();
   const violations: Violation[] = [];
   for (const event of of(events, 'test.cron_fired')) {
@@ -23,7 +23,7 @@ export function timesOnce(events: readonly HistoryEvent[]): Violation[] {
     if (before === undefined) times.set(scheduled, event);
     else violations.push(violation(`Job "${job}" was fired twice for ${textOf(scheduled)}`, before, event));
   }
-  const losses = lossesOf(events);
+  const losses = lossesOf(events, facts);
   const wasLost = (from: number, to: number): boolean => losses.some((at) => at > from && at < to);
   const every = new Map(of(events, 'test.cron_job').map(({ payload }) => [String(payload['job']), payload['everyMs']]));
   for (const [job, times] of fired) {

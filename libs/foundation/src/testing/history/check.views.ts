@@ -17,10 +17,11 @@ const RENEWAL_MS = 1000;
 export function lookupsTrue(
   events: readonly HistoryEvent[],
   ownerships: readonly Ownership[],
-  { leaseTtlMs = 1500, redisFrozen = [], rewound = [], frozen = [] }: HistoryFacts,
+  facts: HistoryFacts,
 ): Violation[] {
+  const { leaseTtlMs = 1500, redisFrozen = [], rewound = [], frozen = [] } = facts;
   const all = byName(ownerships);
-  const losses = lossesOf(events);
+  const losses = lossesOf(events, facts);
   return events.flatMap((event): Violation[] => {
     if (event.event !== 'test.lookup' || event.payload['node'] === undefined) return [];
     const { name, node, epoch, askedAt } = event.payload as {

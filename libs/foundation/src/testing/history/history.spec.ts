@@ -305,6 +305,10 @@ describe('I14: lookups', () => {
     const owned = [acquired(0, 'a', 1), loss, lost(60, 'a', 1)];
     expect(broken([...owned, lookup(50, 51, 'a', 3), lookup(150, 151, 'a', 3)], facts)).toEqual([]);
     expect(broken([...owned, lookup(1161, 1162, 'a', 3)], facts)).toEqual(['I14']);
+    // Nor may any node notice the loss.
+    const unnoticed = [acquired(0, 'a', 1), lost(60, 'a', 1), lookup(50, 51, 'a', 3)];
+    expect(broken(unnoticed, { ...facts, dataLost: [{ at: 40_000 }] })).toEqual([]);
+    expect(broken(unnoticed, { ...facts, dataLost: [{ at: -1 }] })).toEqual(['I14']);
     // It is the last of its ownerships that may have reclaimed.
     const before = [acquired(-900, 'a', 0), lost(-800, 'a', 0)];
     expect(broken([...before, ...owned, lookup(150, 151, 'a', 3)], facts)).toEqual([]);

@@ -219,7 +219,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     id: 'I27',
     sentence: 'A time of a cluster-wide cron job is fired at most once, and what is not fired is reported.',
-    checks: [(events) => timesOnce(events)],
+    checks: [(events, _ownerships, facts) => timesOnce(events, facts)],
     specs: [
       'libs/foundation/src/cron/job.runner.spec.ts',
       'libs/foundation/src/cron/job.memory.spec.ts',

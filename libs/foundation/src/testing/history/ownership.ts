@@ -38,9 +38,12 @@ export const CALL_RUN = 'test.call_run';
 /** A call is about to start it, so it may start again: `{ name }`. */
 export const REVIVED = 'test.revived';
 
-/** When nodes noticed a loss of data. */
-export function lossesOf(events: readonly HistoryEvent[]): number[] {
-  return events.filter(({ event }) => event === 'cluster.data_loss').map(({ at }) => at);
+/** When nodes noticed a loss of data, and when the test made one: a node may end before it notices. */
+export function lossesOf(
+  events: readonly HistoryEvent[],
+  { dataLost = [] }: { dataLost?: readonly { at: number }[] },
+): number[] {
+  return [...events.filter(({ event }) => event === 'cluster.data_loss'), ...dataLost].map(({ at }) => at);
 }
 
 /**
