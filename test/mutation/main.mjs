@@ -15,6 +15,8 @@ const { values } = parseArgs({
     /** Only of files whose path contains it, and of lines that contain it. */
     file: { type: 'string', default: '' },
     text: { type: 'string', default: '' },
+    /** Only with specs whose path contains it: sooner, and what survives is to be tried `--again` with all. */
+    specs: { type: 'string', default: '' },
     seed: { type: 'string', default: '1' },
     /** So many of each room, drawn by the seed; all by default. */
     sample: { type: 'string' },
@@ -55,7 +57,7 @@ try {
 if (!values.list) report();
 
 async function tryRoom(room) {
-  const specs = ROOMS[room].specs.flatMap(specsAt);
+  const specs = ROOMS[room].specs.flatMap(specsAt).filter((spec) => spec.includes(values.specs));
   const all = ROOMS[room].sources.flatMap((path) =>
     mutantsOf(path, readFileSync(join(root, path), 'utf8')).map((mutant) => ({ room, path, ...mutant })),
   );

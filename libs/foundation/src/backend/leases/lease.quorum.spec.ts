@@ -77,6 +77,12 @@ describe('Masters', () => {
     expect(await asked).toEqual([1, 0, 1]);
   });
 
+  it('waits for a majority after one has failed, and gives what there is when no more can come', async () => {
+    const later = (answer: number) => () => new Promise((resolve) => setImmediate(() => resolve(answer)));
+    const masters = new LeaseQuorum([fails('gone'), later(1), later(0)].map(server));
+    expect(await masters.run(script, ['k'], [], () => false)).toEqual([undefined, 1, 0]);
+  });
+
   it('gives what there is when no more can come', async () => {
     const masters = new LeaseQuorum([() => 1, () => 0, fails('gone')].map(server));
     expect(await masters.run(script, ['k'], [], () => false)).toEqual([1, 0, undefined]);

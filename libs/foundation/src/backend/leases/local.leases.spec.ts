@@ -68,6 +68,34 @@ describe('LocalLeases: a lease that has ended', () => {
     expect(hints).toEqual(['running', 'released']);
   });
 
+  it('is said to be free once, however often it is released', async () => {
+    const { take, hints, pass } = setUp();
+    const lease = await take();
+    await lease.release();
+    await lease.release();
+    pass(1);
+    await lease.release();
+    expect(hints).toEqual(['released']);
+  });
+
+  it('is not said to be free when its instance stops while another owns the name', async () => {
+    const { leases, take, hints, pass } = setUp();
+    const lease = await take();
+    leases.loseAll();
+    pass(1000);
+    const next = await take();
+    await lease.release();
+    expect([hints, next.isHeld(), leases.held()]).toEqual([[], true, 1]);
+  });
+
+  it('is forgotten early beyond 100,000', async () => {
+    const { leases, take } = setUp();
+    const all = await Promise.all(Array.from({ length: 100_001 }, (_, index) => take(`p${index}`)));
+    await Promise.all(all.map((lease) => lease.release()));
+    expect(await leases.lastEpoch('p0')).toBe(0);
+    expect(await leases.lastEpoch('p1')).toBeGreaterThan(0);
+  });
+
   it('is free, and said to be, once what was lost has stopped after all', async () => {
     const { leases, take, hints } = setUp();
     const lease = await take();

@@ -237,6 +237,21 @@ describe('Leases on three servers', () => {
       expect(asked('confirm')).toEqual([3, 3, 3]);
     });
 
+    it('tells a server that did not answer once when it was sent, by its clock as before', async () => {
+      const lease = await take();
+      const timed = () => [String(Math.round(1_000_000 + performance.now())), '1'];
+      answer('renew', timed, timed, timed);
+      await pass(TIMES.renewEvery);
+      answer('renew', timed, timed, () => new Promise(() => undefined));
+      await pass(TIMES.renewEvery);
+      answer('renew', timed, timed, timed);
+      await pass(TIMES.renewEvery);
+      const sent = servers.map((server) => server.of('renew').at(-1)![1]);
+      expect(sent).toEqual(Array(3).fill(sent[0]));
+      expect(Number(sent[0])).toBeGreaterThan(1_000_000);
+      expect(lease.missed).toBe(false);
+    });
+
     it('goes on when one server has given it to another node, and ends when a majority has', async () => {
       const lease = await take();
       answer('renew', ['1', '1'], ['1', '-1'], ['1', '1']);
@@ -436,6 +451,13 @@ describe('Leases on three servers', () => {
       expect(asked('owners')).toEqual([1, 1, 1]);
     });
 
+    it('is waited for where those before it decide nothing: the epoch of an owner', async () => {
+      const row = (epoch: string) => [['n2', 'b2', epoch, 'running', '5']];
+      answer('owners', row('7'), row('9'), later(row('9')));
+      expect(await settled(leases.owners(['feed']))).toMatchObject([{ epoch: 9 }]);
+      expect(asked('owners')).toEqual([1, 1, 1]);
+    });
+
     it('is waited for where those before it decide for one name only: the owners of two', async () => {
       const row = ['n2', 'b2', '7', 'running', '5'];
       answer('owners', [row, row], [row, []], later([row, row]));
@@ -586,6 +608,16 @@ describe('Leases on three servers', () => {
     expect(asked('farewell')).toEqual([3, 3, 3]);
   });
 
+  it('say it no more than three times, and not at once again', async () => {
+    const lease = await take();
+    answer('farewell', down, down, down);
+    const releasing = lease.release();
+    await pass(0);
+    expect(asked('farewell')).toEqual([1, 1, 1]);
+    await releasing;
+    expect(asked('farewell')).toEqual([3, 3, 3]);
+  });
+
   it('are looked up again where the servers agree on some of the names only', async () => {
     const row = (bootId: string) => ['n2', bootId, '7', 'running', '5'];
     answer('owners', [row('b2'), row('b2')], [row('b2'), row('b3')], [row('b2'), []]);
@@ -594,6 +626,15 @@ describe('Leases on three servers', () => {
     answer('owners', [row('b2'), row('b3')], [row('b2'), row('b3')], [row('b2'), []]);
     await pass(100);
     expect(await owners).toMatchObject([{ bootId: 'b2' }, { bootId: 'b3' }]);
+  });
+
+  it('are named with the epoch that most have written, also where that of another name does not get through', async () => {
+    const row = (epoch: string) => ['n2', 'b2', epoch, 'running', '5'];
+    answer('owners', [row('7'), row('11')], [row('9'), row('9')], [[], row('9')]);
+    const owners = leases.owners(['feed', 'mail']);
+    await pass(300);
+    expect((await owners).map((owner) => owner?.epoch)).toEqual([9, 9]);
+    expect(asked('owners')).toEqual([4, 4, 4]);
   });
 
   it('count as held only while they are', async () => {

@@ -178,10 +178,17 @@ describe('RedlockLeases', () => {
       await expect(leases.acquire('a')).rejects.toThrow('timed out');
     });
 
-    it('rejects with an Error whatever was thrown', async () => {
+    it.each([
+      [{ code: 'ECONNRESET' }, 'ECONNRESET'],
+      ['ECONNRESET', 'ECONNRESET'],
+      [null, 'null'],
+    ])('rejects with an Error when %j was thrown', async (thrown, words) => {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-      redlock.attempt = () => Promise.reject({ code: 'ECONNRESET' });
-      await expect(leases.acquire('a')).rejects.toThrow('ECONNRESET');
+      redlock.attempt = () => Promise.reject(thrown);
+      const error: unknown = await leases.acquire('a').catch((refused: unknown) => refused);
+      expect(error).toBeInstanceOf(Error);
+      expect(error).not.toBeInstanceOf(TypeError);
+      expect((error as Error).message).toContain(words);
     });
 
     it('does not wait for votes that never come after Redlock has given up', async () => {
@@ -401,6 +408,26 @@ describe('RedlockLeases', () => {
       });
     });
 
+    it('fences each at its own deadline when nothing answers: what was won slowly before what came meanwhile', async () => {
+      const lost = () => payloads('lease.lost').map(({ name }) => name);
+      await (await held('before')).release();
+      const { attempt } = redlock;
+      redlock.attempt = () => new Promise((resolve) => setTimeout(resolve, 600, { value: 'slow', expiration: 0 }));
+      const slow = leases.acquire('slow');
+      await pass(500);
+      redlock.attempt = attempt;
+      client.renewal = () => never;
+      await held('fast');
+      await pass(100);
+      expect((await slow)?.isHeld()).toBe(true);
+      await pass(TIMES.deadline - 600 - 1);
+      expect(lost()).toEqual([]);
+      await pass(2);
+      expect(lost()).toEqual(['slow']);
+      await pass(500);
+      expect(lost()).toEqual(['slow', 'fast']);
+    });
+
     it('keeps the lease of a name whose earlier one is released late', async () => {
       const earlier = await held();
       (earlier as HeldLease).lose('replaced');
@@ -590,6 +617,8 @@ describe('RedlockLeases', () => {
       told.mockClear();
       await pass(TIMES.renewEvery + 1);
       expect(told.mock.lastCall?.[0]).toBeGreaterThan(TIMES.deadline - 10);
+      // With each renewal, and not again and again.
+      expect(told).toHaveBeenCalledTimes(1);
       await lease.release();
       expect(told.mock.lastCall).toEqual([undefined]);
       leases.close();
@@ -710,6 +739,17 @@ describe('RedlockLeases', () => {
       expect(calls[1]!.args).toEqual(['n1', 'b1', '1500', '604800000', '86400000', 'token-101', '201', 'starting']);
       await pass(EVERY);
       expect(client.of('prolong')).toHaveLength(4);
+    });
+
+    it('is not prolonged for what was released while others were', async () => {
+      const all = await Promise.all(Array.from({ length: 101 }, (_, index) => leases.acquire(`p${index}`)));
+      let answer!: (reply: number) => void;
+      client.prolonged = () => new Promise((resolve) => (answer = resolve));
+      await pass(EVERY + 1000);
+      await all[100]!.release();
+      answer(1);
+      await pass(1);
+      expect(client.of('prolong').map(({ keys: { length } }) => length)).toEqual([300]);
     });
 
     it('is prolonged soon when that failed, and nothing is lost', async () => {
