@@ -1,6 +1,6 @@
 // Sends a message every now and then, of which each has a number, and writes down what was sent and what was heard.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Channels } from 'nestjs-foundation';
+import type { Channels, Membership } from 'nestjs-foundation';
 import { historyNow, type HistoryRecorder } from 'nestjs-foundation/testing';
 
 const TALK_EVERY_MS = 150;
@@ -11,14 +11,20 @@ const SILENT_TURNS = 40;
 
 type Recorder = Pick<HistoryRecorder, 'record'>;
 
-/** Subscribes; from then on the history has what came. */
-export async function listen(channels: Channels, recorder: Recorder): Promise<void> {
+/** However long Redis is away. */
+const UP_WITHIN_MS = 3_600_000;
+
+/** Subscribes; the history has what comes, and from when on all has to: once this node is up. */
+export async function listen(channels: Channels, membership: Membership, recorder: Recorder): Promise<void> {
   for (const channel of Object.keys(CHANNELS)) {
     await channels.subscribe(channel, (_message, { seq, bootId: sender, priority: lane }) => {
       recorder.record('test.heard', { channel, lane, seq, sender });
     });
-    recorder.record('test.listening', { channel });
   }
+  const listening = (): void => {
+    for (const channel of Object.keys(CHANNELS)) recorder.record('test.listening', { channel });
+  };
+  membership.whenReady({ timeout: UP_WITHIN_MS }).then(listening, () => undefined);
 }
 
 /**

@@ -164,7 +164,7 @@ async function run(): Promise<void> {
     for (const [job, everyMs] of Object.entries(JOBS)) recorder.record('test.cron_job', { job, everyMs });
   }
   if (more.capacity !== undefined) recorder.record('test.capacity', { capacity: more.capacity });
-  if (process.env[ENV.talk]) await listen(channels, recorder);
+  if (process.env[ENV.talk]) await listen(channels, membership, recorder);
   else await channels.subscribe('events', (message) => void received.push(String(message)));
   if (token === undefined) await app.init();
   else await app.listen(Number(process.env[ENV.port] ?? 0), '127.0.0.1');

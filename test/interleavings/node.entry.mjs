@@ -48,7 +48,7 @@ export async function run({ options = {}, processes, load = {} }) {
       ...[Journal, Extra, Job, ...(load.cron ? [Clockwork] : []), ...processClasses(processes, COUNTERS)],
       // Made before anything starts, so that the history has all of it.
       { provide: RECORDER, useFactory: recorderOf, inject: [Telemetry, Membership, Journal] },
-      ...(load.talk ? [{ provide: LISTENER, useFactory: listenerOf, inject: [Channels, RECORDER] }] : []),
+      ...(load.talk ? [{ provide: LISTENER, useFactory: listenerOf, inject: [Channels, Membership, RECORDER] }] : []),
     ],
   })(NodeModule);
   const app = await NestFactory.createApplicationContext(NodeModule, { logger: false, abortOnError: false });
@@ -110,6 +110,6 @@ function recorderOf(telemetry, membership, journal) {
   return (journal.recorder = recordHistory(telemetry, tell.line, membership.self));
 }
 
-function listenerOf(channels, recorder) {
-  return { onModuleInit: () => listen(channels, recorder) };
+function listenerOf(channels, membership, recorder) {
+  return { onModuleInit: () => listen(channels, membership, recorder) };
 }

@@ -71,6 +71,11 @@ export interface Backend {
   readonly leaseNames?: string | undefined;
   /** Notifies the transport of the members; called with each new view. */
   meet?(members: readonly NodeRecord[]): void;
+  /**
+   * Resolves when the members send to this node, or have had the time to; with what tells listeners that messages of
+   * those that were late may be missing. Absent where all hear all.
+   */
+  greet?(): Promise<() => void>;
   onHint(listener: HintListener): () => void;
   /** Checks the tools. Rejects when they do not answer. */
   inspect(): Promise<BackendFacts>;

@@ -141,6 +141,7 @@ function backendOver(
     },
     leaseNames: config.quorum.length === 0 ? undefined : config.quorum.map(endpointName).sort().join(', '),
     meet: (members) => (direct ?? topics).meet(members),
+    ...(direct === undefined ? {} : { greet: () => direct.greet() }),
     streams,
     journal: new RedisJournal(control, keys, node.bootId, seal),
     restarts,

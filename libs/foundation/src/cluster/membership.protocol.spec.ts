@@ -130,6 +130,21 @@ describe('the membership protocol', () => {
     ).toEqual(['n1', 'n2']);
   });
 
+  it('is up once the others know it, and only then says what it may have missed', async () => {
+    let greeted!: (tell: () => void) => void;
+    const greet = () => new Promise<() => void>((resolve) => (greeted = resolve));
+    const backend = { directory: nodes, leases: { held: () => 0 }, onHint: () => undefined, greet };
+    const there = new MembershipProtocol(membership, config, backend as unknown as Backend, telemetry);
+    const joined = there.join([]);
+    await pass(100);
+    expect([membership.state, payloads('cluster.view_changed').length]).toEqual(['joining', 1]);
+    const told: string[] = [];
+    greeted(() => told.push(membership.state));
+    await joined;
+    expect([membership.state, told]).toEqual(['up', ['up']]);
+    await there.leave();
+  });
+
   it('rejects whenReady with the state and the time', async () => {
     const ready = expect(membership.awaitReady({ timeout: 500 })).rejects.toMatchObject({
       constructor: NotReadyError,

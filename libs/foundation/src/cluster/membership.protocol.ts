@@ -23,6 +23,8 @@ import { Namesake } from './namesake.js';
 
 const JOIN_RETRY_MS = 200;
 
+type Tools = Pick<Backend, 'directory' | 'leases' | 'address' | 'leaseNames' | 'onHint' | 'clock' | 'greet'>;
+
 /** See the file header. */
 export class MembershipProtocol {
   readonly #logger = new Log();
@@ -35,7 +37,7 @@ export class MembershipProtocol {
   constructor(
     private readonly view: ClusterView,
     private readonly config: Pick<FoundationConfig, 'lease' | 'membership'>,
-    private readonly backend: Pick<Backend, 'directory' | 'leases' | 'address' | 'leaseNames' | 'onHint' | 'clock'>,
+    private readonly backend: Tools,
     private readonly telemetry: Telemetry,
     private readonly now: () => number = clockOf(backend).monotonic,
   ) {
@@ -129,8 +131,6 @@ export class MembershipProtocol {
     if (joined) await this.#removeRecord();
   }
 
-  // -- joining
-
   /** A method, because TypeScript thinks that it cannot change during an await. */
   #hasLeft(): boolean {
     return this.view.state === 'left';
@@ -154,7 +154,9 @@ export class MembershipProtocol {
     // Without the view it is unknown whether this node is the first; so a failure here is a failure to join.
     await this.view.replica.fetch();
     await this.#requireContract();
+    const tellOfLate = await this.backend.greet?.();
     this.view.setState('up');
+    tellOfLate?.();
     await this.#heartbeat.beat();
   }
 
@@ -279,9 +281,8 @@ export class MembershipProtocol {
   #replacedBy(otherBootId: string): void {
     // INVARIANT (I1): the other process may be given what this one owns, so this one stops before it retries.
     this.view.notify('replaced');
-    const { state, self } = this.view;
-    if (state === 'isolated') return;
-    const { name: node, bootId } = self;
+    if (this.view.state === 'isolated') return;
+    const { name: node, bootId } = this.view.self;
     this.telemetry.emit('cluster.name_taken', { node, bootId, otherBootId });
     this.#logger.error('Node name taken', { error: new DuplicateNodeError(node, otherBootId).message });
     this.#isolate();

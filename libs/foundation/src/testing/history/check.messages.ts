@@ -32,23 +32,28 @@ interface Listener {
  * the node has handled it, or reported that it is missing (`message.gap`), or counted it as dropped
  * (`message.dropped`).
  *
- * `test.listening` { channel }: the subscription is in place. `test.said` { channel, lane, seq, sentAt }: the transport
- * has taken the sender's message of this number, which it was given at `sentAt`. `test.heard` { channel, lane, seq,
- * sender }: a handler got it from the sender of that boot id.
+ * `test.listening` { channel }: the subscription is in place, and the node is up. `test.said` { channel, lane, seq,
+ * sentAt }: the transport has taken the sender's message of this number, which it was given at `sentAt`. `test.heard`
+ * { channel, lane, seq, sender }: a handler got it from the sender of that boot id.
  *
- * A sender with links sends to the nodes that it knows, so what counts is what it sends once it has the view in which
- * the listener found itself.
+ * A node with links is up once the others know it. One without is heard of by those with links when they see it in
+ * their view, so what counts is what they send from then on. What a node with links was killed before it had brought to
+ * another one, nobody knows of.
  */
 export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
   const end = facts.settledAt ?? events.at(-1)?.at ?? 0;
   const toldWithin = (facts.toldWithinMs ?? TOLD_WITHIN_MS) * 1000;
   const lives = livesOf(events, facts);
-  const knownSince = acquaintances(events);
+  const linked = new Set(events.flatMap(({ event, bootId }) => (event.startsWith('transport.link_') ? [bootId] : [])));
+  const knownSince = acquaintances(events, linked);
+  const killed = new Set(facts.killed?.map(({ pid }) => pid));
   const said = events.filter(({ event }) => event === 'test.said');
   return listenersOf(events).flatMap((listener): Violation[] => {
     const { event: listening, channel } = listener;
     const since = Math.max(listening.at, lives.get(listening.bootId)?.from ?? Infinity);
     const limit = Math.min(end, lives.get(listening.bootId)?.to ?? Infinity) - toldWithin;
+    const diedWith = ({ bootId, pid }: HistoryEvent): boolean =>
+      killed.has(pid) && linked.has(bootId) && linked.has(listening.bootId);
     const untold = said.filter(
       (message) =>
         message.payload['channel'] === channel &&
@@ -57,6 +62,7 @@ export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts)
         message.bootId !== listening.bootId &&
         Number(message.payload['sentAt']) > knownSince(message.bootId, listening.bootId) &&
         !isAccountedFor(listener, message) &&
+        !(diedWith(message) && isLast(listener, message)) &&
         !cameAndWent(lives.get(message.bootId), listening, facts),
     );
     if (untold.length <= listener.drops) return [];
@@ -103,6 +109,12 @@ function isAccountedFor({ heard }: Listener, { bootId, at, payload }: HistoryEve
   return of.gaps.some((gap) => gap.lane === lane && gap.first <= seq && seq <= gap.last);
 }
 
+/** True when nothing of the sender came after it. */
+function isLast({ heard }: Listener, { bootId, payload }: HistoryEvent): boolean {
+  const numbers = [...(heard.get(bootId)?.handled ?? [])].map((key) => key.split(' '));
+  return !numbers.some(([lane, seq]) => lane === payload['lane'] && Number(seq) > Number(payload['seq']));
+}
+
 /** Since it was a member, and until it ended. */
 interface Life {
   from: number;
@@ -119,12 +131,13 @@ function livesOf(events: readonly HistoryEvent[], { killed = [], exits = [] }: H
   return lives;
 }
 
-/** Since when a sender sends to a listener: from the first on, where it publishes for all who listen. */
-function acquaintances(events: readonly HistoryEvent[]): (sender: string, listener: string) => number {
-  const linked = new Set<string>();
+/** Since when a sender sends to a listener: from the first on, but for one with links to one without. */
+function acquaintances(
+  events: readonly HistoryEvent[],
+  linked: ReadonlySet<string>,
+): (sender: string, listener: string) => number {
   const views = new Map<string, { at: number; version: number }[]>();
   for (const { event, bootId, at, payload } of events) {
-    if (event.startsWith('transport.link_')) linked.add(bootId);
     if (event !== 'cluster.view_changed') continue;
     const all = views.get(bootId) ?? [];
     views.set(bootId, all);
@@ -133,7 +146,7 @@ function acquaintances(events: readonly HistoryEvent[]): (sender: string, listen
   const known = new Map<string, number>();
   return (sender, listener) => {
     const key = `${sender} ${listener}`;
-    if (!linked.has(sender)) return -Infinity;
+    if (!linked.has(sender) || linked.has(listener)) return -Infinity;
     if (!known.has(key)) {
       const own = views.get(listener)?.[0]?.version ?? Infinity;
       known.set(key, views.get(sender)?.find(({ version }) => version >= own)?.at ?? Infinity);

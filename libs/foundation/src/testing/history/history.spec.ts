@@ -410,13 +410,23 @@ describe('I21: losses are told', () => {
     const facts = { killed: [{ pid: PIDS['b']!, at: us(12_000) }] };
     expect(broken([joined, listening, said(10, 1), end], facts)).not.toContain('I21');
   });
-  it('asks of a sender with links for what it sends once it knows the listener', () => {
+  it('asks of a sender with links for all, or for what it sends once it knows a listener without', () => {
     const view = (ms: number, node: string, version: number): Line => [ms, node, 'cluster.view_changed', { version }];
     const link: Line = [9, 'a', 'transport.link_up', { node: 'c' }];
     const of = (...lines: Line[]) => broken([view(0, 'b', 7), listening, view(1, 'a', 6), ...lines, end]);
     expect(of(link, said(10, 1), view(20, 'a', 7))).toEqual([]);
     expect(of(said(10, 1), view(20, 'a', 7))).toEqual(['I21']);
     expect(of(link, view(20, 'a', 8), said(21, 1))).toEqual(['I21']);
+    expect(of(link, [9, 'b', 'transport.link_up', { node: 'c' }], said(10, 1), view(20, 'a', 7))).toEqual(['I21']);
+  });
+  it('does not ask for the last that a sender with links had not brought over when it was killed', () => {
+    const links: Line[] = ['a', 'b'].map((node) => [1, node, 'transport.link_up', { node: 'c' }]);
+    const facts = { killed: [{ pid: PIDS['a']!, at: us(30) }] };
+    const lost = [...links, said(10, 1), heard(11, 1), said(20, 2), said(21, 3)];
+    expect(broken([joined, listening, ...lost, end], facts)).not.toContain('I21');
+    expect(broken([joined, listening, ...lost, end])).toContain('I21');
+    expect(broken([joined, listening, ...lost, heard(22, 3), end], facts)).toContain('I21');
+    expect(broken([joined, listening, ...lost.slice(1), end], facts)).toContain('I21');
   });
   it('does not ask for a sender that came and went during one cut', () => {
     const facts = { cut: [{ node: 'b', from: us(5), until: us(100) }], killed: [{ pid: PIDS['a']!, at: us(90) }] };

@@ -222,6 +222,31 @@ describe('DirectTransport', () => {
     await b.heardAll('answer');
   });
 
+  it.each([
+    ['a', 'b'],
+    ['b', 'a'],
+  ])('is known to all once it has been greeted: %s by %s, whichever dials', async (newId, oldId) => {
+    const [joining, member] = [await start(newId), await start(oldId)];
+    member.transport.meet([member.record()]);
+    await joining.listen();
+    joining.transport.meet([joining.record(), member.record()]);
+    const tellOfLate = await joining.transport.greet();
+    await member.say('1');
+    await joining.heardAll('1');
+    tellOfLate();
+    expect(joining.interruptions).toEqual([]);
+  });
+
+  it('waits for no greeting that does not come, and says that messages of that node may be missing', async () => {
+    const [a, b, c] = [await start('a'), await start('b'), await start('c')];
+    meet(a.record(), b.record(UNREACHABLE), c.record());
+    redis.isDown = true;
+    const tellOfLate = await a.transport.greet();
+    expect(a.interruptions).toEqual([]);
+    tellOfLate();
+    expect(a.interruptions).toEqual(['b']);
+  });
+
   it('relays frames again that Redis lost', async () => {
     const [a, b] = [await start('a'), await start('b')];
     await b.listen();

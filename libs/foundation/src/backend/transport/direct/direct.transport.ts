@@ -29,7 +29,7 @@ import { seal, unseal } from './relay.js';
 import type { Kind } from './stream/frames.js';
 import { SendStream } from './stream/send.stream.js';
 import { applyTopics, decodeBundle, type TopicChange } from './topic.messages.js';
-import { announce } from './topic.news.js';
+import { announce, greet } from './topic.news.js';
 import { TopicSubscriptions } from './topic.subscriptions.js';
 
 /** How often a peer without a link is looked at, in milliseconds. */
@@ -154,6 +154,11 @@ export class DirectTransport implements Transport {
       peer.status = 'gone';
       if (!peer.isLinked) this.#forget(peer, 'left');
     }
+  }
+
+  /** Resolves when the members know this node, or have had the time to; with what says that messages may be missing. */
+  greet(): Promise<() => void> {
+    return greet([...this.#peers.values()], (bootId) => this.#interrupted.tell(bootId));
   }
 
   /**
