@@ -145,6 +145,22 @@ describe('the membership protocol', () => {
     await there.leave();
   });
 
+  it('does not come back when it leaves while the others get to know it', async () => {
+    let greeted!: (tell: () => void) => void;
+    const greet = () => new Promise<() => void>((resolve) => (greeted = resolve));
+    const backend = { directory: nodes, leases: { held: () => 0 }, onHint: () => undefined, greet };
+    const there = new MembershipProtocol(membership, config, backend as unknown as Backend, telemetry);
+    const joined = expect(there.join([])).rejects.toMatchObject({ constructor: NotReadyError, state: 'left' });
+    await pass(100);
+    await there.leave();
+    nodes.answer = { status: 'gone' };
+    greeted(() => undefined);
+    await joined;
+    await pass(3000);
+    expect([...nodes.records.keys()]).toEqual(['n2']);
+    expect(nodes.beats).toEqual([]);
+  });
+
   it('rejects whenReady with the state and the time', async () => {
     const ready = expect(membership.awaitReady({ timeout: 500 })).rejects.toMatchObject({
       constructor: NotReadyError,

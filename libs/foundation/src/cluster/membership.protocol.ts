@@ -62,8 +62,6 @@ export class MembershipProtocol {
     });
   }
 
-  // -- called by the lifecycle --------------------------------------------------------------------------------------
-
   /**
    * Joins and begins to beat.
    *
@@ -155,6 +153,8 @@ export class MembershipProtocol {
     await this.view.replica.fetch();
     await this.#requireContract();
     const tellOfLate = await this.backend.greet?.();
+    // A heartbeat of one that has left would find its record gone, and bring it back.
+    if (this.#hasLeft()) throw new NotReadyError(this.view.self.name, 'left', 0);
     this.view.setState('up');
     tellOfLate?.();
     await this.#heartbeat.beat();
@@ -207,8 +207,6 @@ export class MembershipProtocol {
     const others = this.view.replica.records().filter((other) => other.bootId !== bootId);
     return refusalOf(current, others.filter(isSenior));
   }
-
-  // -- beating
 
   /**
    * How long Redis may be silent before this node calls itself isolated. Not before the deadline of its leases, which
