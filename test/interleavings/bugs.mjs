@@ -87,6 +87,8 @@ export const BUGS = [
     name: 'a script that comes late gives a lease life',
     breaks: ['I1', 'I14'],
     kinds: ['astray', 'blackhole', 'flush'],
+    // Mostly it looks as if an owner had reclaimed its lease and not heard of it. `test/unit/orders` finds it.
+    rare: true,
     find: 'return tonumber(sent) >= 0 and now - tonumber(sent) <= tonumber(wait), ',
     put: 'return true, ',
   },
