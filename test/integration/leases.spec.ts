@@ -369,6 +369,7 @@ describe('A fenced write after a loss of data', () => {
 });
 
 describe('What belongs to a lease', () => {
+  const redisTime = async (): Promise<number> => Math.floor(Number((await server.cli('TIME')).split('\n')[0]) * 1000);
   const pttl = async (key: string) => Number(await server.cli('PTTL', key));
   /** Leases over the connections of a backend, with lives of the test's own. */
   const withLives = ({ backend, node }: Bench, lives: Partial<Lives>): RedlockLeases => {
@@ -439,6 +440,69 @@ describe('What belongs to a lease', () => {
     const next = await take(b);
     await eventually(() => !held.isHeld());
     expect(await ownerOf(a)).toMatchObject({ epoch: next.epoch, bootId: b.node.bootId });
+  });
+
+  it('keeps no name from being owned, and no other one from being found, where somebody else has written it', async () => {
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
+    const leases = withLives(a, { prolongEvery: 100 });
+    const other = (await leases.acquire('other'))!;
+    let last = 0;
+    for (const epoch of ['jünk', 'inf', 'nan', '-7', '9007199254740993999', undefined]) {
+      await server.cli('DEL', keys.epoch('feed'));
+      if (epoch === undefined) await server.cli('RPUSH', keys.epoch('feed'), 'x');
+      else await server.cli('SET', keys.epoch('feed'), epoch);
+      const held = (await leases.acquire('feed'))!;
+      expect(Number.isSafeInteger(held.epoch)).toBe(true);
+      expect(held.epoch).toBeGreaterThan(last);
+      expect(await server.cli('GET', keys.epoch('feed'))).toBe(String(held.epoch));
+      last = held.epoch;
+      await held.release();
+    }
+    const held = (await leases.acquire('feed'))!;
+    await server.cli('DEL', keys.owner('feed'), keys.epoch('feed'));
+    await server.cli('RPUSH', keys.owner('feed'), 'x');
+    await server.cli('RPUSH', keys.epoch('feed'), 'x');
+    const found = await b.backend.leases.owners(['feed', 'other']);
+    expect(found.find((owner) => owner?.name === 'other')).toMatchObject({ epoch: other.epoch });
+    // And the owner writes it again.
+    await eventually(async () => (await ownerOf(b))?.epoch === held.epoch);
+    expect(await server.cli('GET', keys.epoch('feed'))).toBe(String(held.epoch));
+  });
+
+  it('is written again by scripts for many leases, of which one is not theirs any more', async () => {
+    const a = await backendOn(server, appName);
+    const client = a.backend.raw.leases as Redis;
+    const names = ['feed', 'other'];
+    const held = [await take(a, 'feed'), await take(a, 'other')];
+    const tokens = await Promise.all(names.map((name) => server.cli('GET', keys.lease(name))));
+    const spoil = async (): Promise<void> => {
+      await server.cli('DEL', keys.owner('feed'), keys.epoch('feed'));
+      await server.cli('RPUSH', keys.owner('feed'), 'x');
+      await server.cli('RPUSH', keys.epoch('feed'), 'x');
+    };
+    const all = names.flatMap((name) => [keys.lease(name), keys.epoch(name), keys.owner(name)]);
+    await spoil();
+    const each = names.flatMap((_, index) => [tokens[index]!, held[index]!.epoch, 'running']);
+    const confirmed = await confirmScript.run(client, all, [
+      'n',
+      'b',
+      1500,
+      60_000,
+      60_000,
+      await redisTime(),
+      400,
+      ...each,
+    ]);
+    expect((confirmed as unknown[]).slice(1)).toEqual([1, 1]);
+    expect((await ownerOf(a))?.epoch).toBe(held[0]!.epoch);
+    await spoil();
+    const more = names.flatMap((_, index) => [tokens[index]!, 1500, held[index]!.epoch, '']);
+    const recovered = await recoverScript.run(
+      client,
+      [keys.incarnation, ...all],
+      [3000, 'n', 'b', 1500, 60_000, 60_000, await redisTime(), 400, 50, ...more],
+    );
+    expect((recovered as unknown[]).slice(1)).toEqual(held.map(({ epoch }) => String(epoch)));
   });
 
   it('is gone after a release, the epoch after a day', async () => {

@@ -153,6 +153,20 @@ describe('Locks in Redis', () => {
     expect(Number(await server.cli('PTTL', keys.lockTokens))).toBeGreaterThan(LONG);
   });
 
+  it('have tokens that rise, whatever somebody else has written in the place of the last one', async () => {
+    const store = await storeOf();
+    let last = 0;
+    for (const [index, text] of ['jünk', 'inf', 'nan', '-5', '99999999999999999999', undefined].entries()) {
+      await server.cli('DEL', keys.lockTokens);
+      if (text === undefined) await server.cli('RPUSH', keys.lockTokens, 'x');
+      else await server.cli('SET', keys.lockTokens, text);
+      const taken = (await store.acquire(`k${index}`, 'a', LONG)) as { fencingToken: number };
+      expect(Number.isSafeInteger(taken.fencingToken)).toBe(true);
+      expect(taken.fencingToken).toBeGreaterThan(last);
+      last = taken.fencingToken;
+    }
+  });
+
   it('are not said to be held by who learns of it only after their time, however late Redis answers', async () => {
     const { proxy, store } = await behindProxy();
     proxy.mode = 150; // each way

@@ -58,8 +58,8 @@ const EXPLAINED = [
       ],
       [
         'lease.scripts.ts',
-        "if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then redis.call('SET', stored, epoch) end",
-        "if tonumber(redis.call('GET', stored) or '0') <= tonumber(epoch) then redis.call('SET', stored, epoch) end",
+        "if epoch_in(stored) < tonumber(epoch) then redis.call('SET', stored, epoch) end",
+        "if epoch_in(stored) <= tonumber(epoch) then redis.call('SET', stored, epoch) end",
       ],
       [
         'epoch.scripts.ts',

@@ -6,6 +6,18 @@ import { LIFE } from '../redis/incarnation.script.js';
 import { Script } from '../redis/lua.script.js';
 
 /**
+ * Lua: `epoch_in(key)` → the epoch in a key, 0 where there is none. What is no epoch was written by somebody else, and
+ * must not keep a name, or all of them, from being owned: the next one is above it by the time of Redis.
+ */
+export const EPOCH_IN = `
+local function counted(text)
+  local epoch = type(text) == 'string' and tonumber(text) or 0
+  return epoch >= 0 and epoch < ${Number.MAX_SAFE_INTEGER} and epoch or 0
+end
+local function epoch_in(key) return counted(redis.pcall('GET', key)) end
+`;
+
+/**
  * Lua: `mint(key, above, life)` → the next epoch: above what is stored, above `above`, and above every one of an
  * earlier life of Redis because it is at least its time in µs (which also lets the key of a name that is no longer used
  * expire after `life`).
@@ -14,18 +26,12 @@ import { Script } from '../redis/lua.script.js';
  * Forgetting raises that key before it deletes the other, in one script; so the least that this server mints for a name
  * never falls by it.
  */
-export const MINT_EPOCH = `
-local function counted(text)
-  local epoch = type(text) == 'string' and tonumber(text) or 0
-  -- What is no epoch was written by somebody else, and must not keep all names from being owned.
-  return epoch >= 0 and epoch < ${Number.MAX_SAFE_INTEGER} and epoch or 0
-end
-local function forgotten(key) return counted(redis.pcall('GET', key)) end
+export const MINT_EPOCH = `${EPOCH_IN}
 local function mint(key, above, life)
   local t = redis.call('TIME')
   -- Beside it, in the same slot.
-  local floor = forgotten(string.match(key, '^(%b{})') .. ':epochs')
-  local stored = tonumber(redis.call('GET', key) or '0')
+  local floor = epoch_in(string.match(key, '^(%b{})') .. ':epochs')
+  local stored = epoch_in(key)
   local epoch = math.max(stored + 1, floor + 1, above + 1, t[1] * 1000000 + t[2])
   local text = string.format('%.0f', epoch)
   redis.call('SET', key, text, 'PX', life)
@@ -41,10 +47,10 @@ end
 export const forgetScript = new Script(
   'foundationLeaseForget',
   `${MINT_EPOCH}
-local highest = forgotten(KEYS[1])
+local highest = epoch_in(KEYS[1])
 local free = {}
 for i = 2, #KEYS, 2 do
-  local epoch = redis.call('EXISTS', KEYS[i]) == 0 and redis.call('GET', KEYS[i + 1])
+  local epoch = redis.call('EXISTS', KEYS[i]) == 0 and redis.pcall('GET', KEYS[i + 1])
   if epoch then
     highest = math.max(highest, counted(epoch))
     free[#free + 1] = KEYS[i + 1]
@@ -58,7 +64,12 @@ return 1
 );
 
 /** KEYS epoch → the last one that was minted, or '0'. */
-export const lastEpochScript = new Script('foundationLeaseLastEpoch', `return redis.call('GET', KEYS[1]) or '0'`);
+export const lastEpochScript = new Script(
+  'foundationLeaseLastEpoch',
+  `${EPOCH_IN}
+return string.format('%.0f', epoch_in(KEYS[1]))
+`,
+);
 
 /** Before the least epoch of this life of the data, in the answer to a write with an older one. */
 export const LOST = 'lost ';

@@ -7,7 +7,7 @@
  */
 import { GRACE } from '../redis/incarnation.script.js';
 import { Script } from '../redis/lua.script.js';
-import { MINT_EPOCH } from './epoch.scripts.js';
+import { EPOCH_IN, MINT_EPOCH } from './epoch.scripts.js';
 
 /** Put before Redlock's acquire script: during the grace the name counts as locked. ARGV[2] is Redlock's duration. */
 export const ACQUIRE_GUARD = `${GRACE}
@@ -154,13 +154,13 @@ for i = 0, (#KEYS - 1) / 3 - 1 do
       redis.call('PEXPIRE', lease, ttl)
     end
     -- The answer to a reclaim may be what was lost: the epoch that it minted is the one that counts.
-    local minted = redis.call('HGET', owner, 'epoch')
-    reply = minted and tonumber(minted) > tonumber(held) and minted or held
+    local minted = redis.pcall('HGET', owner, 'epoch')
+    reply = counted(minted) > tonumber(held) and minted or held
     if tonumber(reply) < least and is_owner then reply = begin(i, reply) end
   elseif not value and state ~= '' and not is_owner then
     reply = 'late'
   elseif not value and state ~= '' then
-    if left > 0 and tonumber(held) >= tonumber(redis.call('GET', epoch) or '0') then
+    if left > 0 and tonumber(held) >= epoch_in(epoch) then
       redis.call('SET', lease, token, 'PX', ttl)
       reply = begin(i, held)
     end
@@ -178,7 +178,7 @@ return replies
  */
 export const confirmScript = new Script(
   'foundationLeaseConfirm',
-  `${IN_TIME}
+  `${EPOCH_IN}${IN_TIME}
 local fresh, now = in_time(ARGV[6], ARGV[7])
 local replies = { now }
 for i = 0, #KEYS / 3 - 1 do
@@ -191,10 +191,11 @@ for i = 0, #KEYS / 3 - 1 do
   end
   replies[i + 2] = 0
   if value == token then
-    if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then
+    if epoch_in(stored) < tonumber(epoch) then
       redis.call('SET', stored, epoch, 'PX', ARGV[4])
     end
-    local known = redis.call('HMGET', owner, 'token', 'since', 'state')
+    local known = redis.pcall('HMGET', owner, 'token', 'since', 'state')
+    if known.err then redis.call('DEL', owner) end
     local is_known = known[1] == token
     -- A confirmation that was delayed must not take back that its owner runs.
     if is_known and known[3] == 'running' then state = 'running' end
@@ -215,16 +216,16 @@ return replies
  */
 export const prolongScript = new Script(
   'foundationLeaseProlong',
-  `${OWN}
+  `${EPOCH_IN}${OWN}
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 for i = 0, #KEYS / 3 - 1 do
   local lease, stored, owner = KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3]
   local token, epoch, state = ARGV[i * 3 + 6], ARGV[i * 3 + 7], ARGV[i * 3 + 8]
   if redis.pcall('GET', lease) == token then
-    if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then redis.call('SET', stored, epoch) end
+    if epoch_in(stored) < tonumber(epoch) then redis.call('SET', stored, epoch) end
     redis.call('PEXPIRE', stored, ARGV[4])
-    if redis.call('HGET', owner, 'token') ~= token then
+    if redis.pcall('HGET', owner, 'token') ~= token then
       own(owner, ARGV[5], token, ARGV[1], ARGV[2], epoch, state, now, ARGV[3])
     else
       redis.call('PEXPIRE', owner, ARGV[5])
@@ -245,7 +246,7 @@ return 1
 export const farewellScript = new Script(
   'foundationLeaseFarewell',
   `
-if redis.call('HGET', KEYS[2], 'token') == ARGV[1] then
+if redis.pcall('HGET', KEYS[2], 'token') == ARGV[1] then
   redis.call('DEL', KEYS[2])
   redis.call('PEXPIRE', KEYS[3], ARGV[4])
 end

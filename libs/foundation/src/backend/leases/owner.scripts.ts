@@ -15,7 +15,7 @@ const LONGEST_TTL_MS = 60_000;
  */
 const OVERLONG = `
 local function overlong(lease, owner, pttl)
-  local known = redis.call('HMGET', owner, 'token', 'ttl')
+  local known = redis.pcall('HMGET', owner, 'token', 'ttl')
   local isOwned = known[1] and redis.pcall('GET', lease) == known[1]
   local ttl = isOwned and tonumber(known[2] or '')
   if ttl and (pttl > ttl or pttl == -1) then return ttl end
@@ -63,7 +63,7 @@ export const ownersScript = new Script(
 local replies = {}
 for i = 1, #KEYS, 2 do
   local token = redis.pcall('GET', KEYS[i])
-  local owner = redis.call('HMGET', KEYS[i + 1], 'token', 'node', 'bootId', 'epoch', 'state', 'since')
+  local owner = redis.pcall('HMGET', KEYS[i + 1], 'token', 'node', 'bootId', 'epoch', 'state', 'since')
   if token and owner[1] == token and not overlong(KEYS[i], KEYS[i + 1], redis.call('PTTL', KEYS[i])) then
     replies[#replies + 1] = { owner[2], owner[3], owner[4], owner[5], owner[6] }
   else
