@@ -402,6 +402,38 @@ describe('Restarts', () => {
     expect(await queue.getJobSchedulersCount()).toBe(1);
   });
 
+  it('have their sweep planned again where an operator has deleted its job', async () => {
+    const { restarts } = (await backendOn(server, appName)).backend;
+    const heard = handlers();
+    await restarts.open(heard);
+    const queue = queueOf();
+    await eventually(() => heard.sweep.mock.calls.length >= 1);
+    await eventually(async () => (await queue.getDelayedCount()) === 1);
+    await server.cli('DEL', `${keys.tag}:supervision:delayed`);
+    // What its plan looks like so much later.
+    await server.cli('ZADD', `${keys.tag}:supervision:repeat`, 'XX', String(Date.now() - 20_000), 'sweep');
+    const before = heard.sweep.mock.calls.length;
+    await restarts.ensureSweep();
+    await eventually(() => heard.sweep.mock.calls.length > before);
+  });
+
+  it('add at most one sweep to a queue that an operator has paused', async () => {
+    const { restarts } = (await backendOn(server, appName)).backend;
+    const heard = handlers();
+    await restarts.open(heard);
+    const queue = queueOf();
+    await eventually(() => heard.sweep.mock.calls.length >= 1);
+    await queue.pause();
+    await eventually(async () => (await queue.getActiveCount()) === 0);
+    const real = Date.now.bind(Date);
+    const later = jest.spyOn(Date, 'now').mockImplementation(() => real() + 20_000);
+    for (let time = 0; time < 10; time++) await restarts.ensureSweep();
+    later.mockRestore();
+    const ids = await server.cli('KEYS', `${keys.tag}:supervision:repeat:sweep:*`);
+    expect(ids.split('\n').length).toBeLessThanOrEqual(2);
+    await queue.resume();
+  });
+
   it('have one sweep for all nodes, which is put back after data loss', async () => {
     const [a, b] = [(await backendOn(server, appName)).backend, (await backendOn(server, appName)).backend];
     const [heardA, heardB] = [handlers(), handlers()];

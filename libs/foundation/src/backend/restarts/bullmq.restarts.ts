@@ -18,8 +18,11 @@ import { readRestart, type RestartHandlers, type Restarts } from './restarts.js'
 export const QUEUE_NAME = 'supervision';
 const SWEEP_EVERY_MS = 5000;
 const OPEN_TIMEOUT_MS = 5000;
-/** A sweep that is due later than this was planned by a clock that is, or was, ahead. */
-const FAR_AHEAD_MS = 2 * SWEEP_EVERY_MS;
+/**
+ * A sweep that is due later than this was planned by a clock that is, or was, ahead; one that is late by so much may
+ * have lost its job, and each plans the next.
+ */
+const FAR_MS = 2 * SWEEP_EVERY_MS;
 const CLOSE_TIMEOUT_MS = 2000;
 
 /**
@@ -125,15 +128,21 @@ export class BullmqRestarts implements Restarts {
 
   async ensureSweep(): Promise<void> {
     const dueAt = await this.sweepDueAt();
-    if (dueAt !== undefined && dueAt - Date.now() > FAR_AHEAD_MS) {
+    const dueIn = dueAt === undefined ? -Infinity : dueAt - Date.now();
+    if (dueIn > FAR_MS) {
       // BullMQ plans by the clock of the node that ran the last one, and what is planned already is not planned again.
       await this.parts.queue.removeJobScheduler('sweep');
-    } else if (dueAt !== undefined && this.worker.isRunning()) return;
+    } else if (this.worker.isRunning() && (dueIn > -FAR_MS || (await this.#hasJobs()))) return;
     await this.parts.queue.upsertJobScheduler(
       'sweep',
       { every: SWEEP_EVERY_MS },
       { name: 'sweep', data: {}, opts: { removeOnComplete: true, removeOnFail: 10 } },
     );
+  }
+
+  /** Where there are some, the sweep may be one of them and late, in a queue that is paused say. */
+  async #hasJobs(): Promise<boolean> {
+    return (await this.parts.queue.getJobCountByTypes('delayed', 'active')) > 0;
   }
 
   /** When the next sweep is due, in milliseconds since 1970; BullMQ plans it by the clock of a node. */

@@ -28,7 +28,7 @@ export interface Restarts {
   forget(...names: string[]): Promise<void>;
   /** Calls `restart(name, epoch)` on some node after `delayMs`; at most one job per name and epoch. */
   schedule(name: string, epoch: number, delayMs: number): Promise<void>;
-  /** Puts the regular sweep back after data loss, and where it is planned by a clock that was wrong. */
+  /** Puts the regular sweep back after data loss, where its job is gone, and where a wrong clock planned it. */
   ensureSweep(): Promise<void>;
   close(): Promise<void>;
 }
