@@ -67,7 +67,8 @@ import {
 } from '../../libs/foundation/src/settings/config.row.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
 import { readTraceContext } from '../../libs/foundation/src/telemetry/tracing.js';
-import { parseHistory } from '../../libs/foundation/src/testing/history/history.js';
+import { checkHistory, describeViolations } from '../../libs/foundation/src/testing/history/check.history.js';
+import { type HistoryEvent, parseHistory } from '../../libs/foundation/src/testing/history/history.js';
 import { parseDuration } from '../../libs/foundation/src/time/duration.js';
 import { fromBytes, readEvent, toBytes } from '../../libs/foundation/src/v1/events/v1.event.js';
 import { Histogram, readHistogram } from '../../libs/foundation/src/v1/telemetry/distribution.js';
@@ -385,11 +386,13 @@ const READERS: Record<string, (mutator: Mutator) => unknown> = {
   },
   'a history': (m) => {
     const lines = history.map((line) => (m.below(3) === 0 ? m.text(line) : line)).join('');
+    let events: HistoryEvent[] = [];
     try {
-      parseHistory(lines);
+      events = parseHistory(lines);
     } catch (error) {
       expect((error as Error).message).toMatch(/^Line \d+ of the history is not an event/);
     }
+    describeViolations(checkHistory(events), events);
   },
   'a text of a channel': (m) => texts.receive('events', m.text(message)),
   'a call or an answer': (m) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   checkHistory,
+  describeViolations,
   type HistoryEvent,
   type HistoryFacts,
   ownershipsOf,
@@ -256,6 +257,27 @@ describe('a good history, changed in one place', () => {
 
   it('is good as it was recorded', () => {
     expect(checkHistory(read(), facts)).toEqual([]);
+  });
+
+  it('may hold anything that JSON can hold', () => {
+    const odd = [
+      null,
+      { toString: 1 },
+      { toString: 1, valueOf: null },
+      [[{ toString: 'x' }]],
+      JSON.parse('{"__proto__":1}'),
+    ];
+    const kinds = new Map(read().map((event) => [event.event, event]));
+    for (const [index, { payload }] of [...kinds.values()].entries()) {
+      for (const key of Object.keys(payload)) {
+        for (const value of odd) {
+          const events = [...kinds.values()].map((event, at) =>
+            at === index ? { ...event, payload: { ...payload, [key]: value } } : event,
+          );
+          expect(() => describeViolations(checkHistory(events, facts), events)).not.toThrow();
+        }
+      }
+    }
   });
 
   it.each(Object.entries(MUTATIONS))('is found out: %s', (_what, { breaks, mutate }) => {

@@ -115,8 +115,8 @@ export function handoffsOnce(events: readonly HistoryEvent[], { rewound = [] }: 
     const before = taken.get(key);
     taken.set(key, event);
     if (before !== undefined) {
-      const isForgotten = rewound.some(({ until = Infinity }) => before.at < until && event.at > until);
-      return isForgotten ? [] : complain(`The state ${key} was applied twice`, before);
+      const isRewound = rewound.some(({ until = Infinity }) => before.at < until && event.at > until);
+      return isRewound ? [] : complain(`The state ${key} was applied twice`, before);
     }
     if (origin?.payload['name'] !== name || origin?.payload['epoch'] !== from)
       return complain(`The state ${key} was applied, and nobody had left it so`, origin);

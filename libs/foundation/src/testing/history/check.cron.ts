@@ -5,6 +5,9 @@ import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import { lossesOf } from './ownership.js';
 
+/** Of one job, however far apart the times in a history are. */
+const MOST_TIMES = 100_000;
+
 /**
  * I27: a time is fired at most once, and one that is not fired is reported.
  *
@@ -25,9 +28,9 @@ export function timesOnce(events: readonly HistoryEvent[], facts: HistoryFacts =
   }
   const losses = lossesOf(events, facts);
   const wasLost = (from: number, to: number): boolean => losses.some((at) => at > from && at < to);
-  const every = new Map(of(events, 'test.cron_job').map(({ payload }) => [String(payload['job']), payload['everyMs']]));
+  const every = new Map(of(events, 'test.cron_job').map(({ payload }) => [String(payload['job']), periodOf(payload)]));
   for (const [job, times] of fired) {
-    const reported = reportedOf(events, job, Number(every.get(job)));
+    const reported = reportedOf(events, job, every.get(job) ?? Infinity);
     for (const [time, event] of reported.missed) {
       const twice = times.get(time);
       if (twice !== undefined && event.payload['caughtUp'] !== true && !wasLost(twice.at, event.at)) {
@@ -37,7 +40,8 @@ export function timesOnce(events: readonly HistoryEvent[], facts: HistoryFacts =
     if (!every.has(job)) continue;
     const all = [...times.keys()];
     const last = all.reduce((a, b) => Math.max(a, b));
-    for (let time = all.reduce((a, b) => Math.min(a, b)); time < last; time += Number(every.get(job))) {
+    const first = all.reduce((a, b) => Math.min(a, b));
+    for (const time of timesBetween(first, last, every.get(job)!)) {
       if (times.has(time) || reported.missed.has(time) || reported.others.has(time)) continue;
       violations.push(violation(`Job "${job}" neither fired nor reported ${textOf(time)}`, times.get(last)!));
     }
@@ -49,14 +53,24 @@ export function timesOnce(events: readonly HistoryEvent[], facts: HistoryFacts =
 function reportedOf(events: readonly HistoryEvent[], job: string, everyMs: number) {
   const missed = new Map<number, HistoryEvent>();
   for (const event of of(events, 'cron.missed').filter(({ payload }) => payload['job'] === job)) {
-    const { first, last } = event.payload as { first: number; last: number };
-    for (let time = first; time <= last; time += everyMs || Infinity) missed.set(time, event);
+    const { first, last } = event.payload;
+    for (const time of timesBetween(Number(first), Number(last), everyMs)) missed.set(time, event);
   }
   const reports = [...of(events, 'cron.skipped'), ...of(events, 'cron.interrupted')];
   const others = new Set(
     reports.filter(({ payload }) => payload['job'] === job).map(({ payload }) => Number(payload['scheduled'])),
   );
   return { missed, others };
+}
+
+/** Infinite for what is no period. */
+function periodOf({ everyMs }: HistoryEvent['payload']): number {
+  return Number(everyMs) >= 1 ? Number(everyMs) : Infinity;
+}
+
+/** Both of them included. */
+function* timesBetween(first: number, last: number, everyMs: number): Generator<number> {
+  for (let index = 0, time = first; time <= last && index < MOST_TIMES; index++, time += everyMs) yield time;
 }
 
 function of(events: readonly HistoryEvent[], name: string): HistoryEvent[] {
@@ -68,5 +82,6 @@ function violation(sentence: string, ...events: HistoryEvent[]): Violation {
 }
 
 function textOf(time: number): string {
-  return new Date(time).toISOString();
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? String(time) : date.toISOString();
 }

@@ -2,6 +2,7 @@
  * Pure: holds a history to the invariants of the cluster, and says what broke one and by which events.
  * `invariants.ts` has the list of them.
  */
+import { shown } from '../../errors/describe.js';
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import { INVARIANTS } from './invariants.js';
@@ -17,10 +18,29 @@ import { ownershipsOf } from './ownership.js';
  * `check.services.ts`, `check.jobs.ts` and `check.cron.ts`.
  */
 export function checkHistory(history: readonly HistoryEvent[], facts: HistoryFacts = {}): Violation[] {
-  const events = [...history].sort((a, b) => a.at - b.at);
+  const events = history.map(readable).sort((a, b) => a.at - b.at);
   const killed = [...(facts.killed ?? []), ...(facts.exits ?? [])];
   const ownerships = ownershipsOf(events, { ...facts, killed });
   return INVARIANTS.flatMap(({ checks = [] }) => checks.flatMap((check) => check(events, ownerships, facts)));
+}
+
+/** The checks read texts and numbers, and what an application records may be anything that JSON can hold. */
+function readable(event: HistoryEvent): HistoryEvent {
+  const odd = Object.entries(event.payload).filter(([, value]) => typeof value === 'object' && !isText(value));
+  if (odd.length === 0) return event;
+  return {
+    ...event,
+    payload: { ...event.payload, ...Object.fromEntries(odd.map(([key, value]) => [key, shown(value)])) },
+  };
+}
+
+/** False for what has a `toString` of its own that is none. */
+function isText(value: unknown): boolean {
+  try {
+    return typeof String(value) === 'string';
+  } catch {
+    return false;
+  }
 }
 
 /** The violations as text for a failed expectation, one line each, times in ms since the first event. */

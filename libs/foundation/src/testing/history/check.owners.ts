@@ -154,13 +154,12 @@ export function fencedWritesLast(events: readonly HistoryEvent[], { rewound = []
       written.set(key, [...(written.get(key) ?? []), event]);
     }
     if (event.event !== 'test.fenced_read') return [];
-    const isForgotten = ({ payload }: HistoryEvent): boolean =>
+    const isRewound = ({ payload }: HistoryEvent): boolean =>
       rewound.some(({ until = Infinity }) => Number(payload['sentAt']) < until && event.at > until);
     const later = written
       .get(key)
       ?.find(
-        (write) =>
-          Number(write.payload['number']) > Number(number) && write.at < Number(askedAt) && !isForgotten(write),
+        (write) => Number(write.payload['number']) > Number(number) && write.at < Number(askedAt) && !isRewound(write),
       );
     if (later === undefined) return [];
     const sentence = `A fenced write of "${String(name)}" was written over by an earlier one of the same owner`;

@@ -50,9 +50,12 @@ export function lookupsTrue(
     );
     const since = index > 0 ? (asleep?.from ?? heard) - RENEWAL_MS * 1000 : heard;
     if (event.at < since) return complain('which was not the owner yet', [named.acquired]);
-    const isForgotten = ({ acquired }: Ownership): boolean =>
+    // Redis went back to before it was the owner, and may have named the one of then for so long.
+    const isUnknownAgain = ({ acquired }: Ownership): boolean =>
       rewound.some(({ until = Infinity }) => acquired.at < until && askedAt < until + (leaseTtlMs + RENEWAL_MS) * 1000);
-    const newer = others.find((one) => one.acquired.at < askedAt && epochAt(one, askedAt) > epoch && !isForgotten(one));
+    const newer = others.find(
+      (one) => one.acquired.at < askedAt && epochAt(one, askedAt) > epoch && !isUnknownAgain(one),
+    );
     if (newer !== undefined) return complain(`though ${newer.node} was the owner already`, [newer.acquired]);
     const woken = redisFrozen.find(({ from, until = Infinity }) => from <= named.to && until > named.to)?.until;
     if (askedAt > (woken ?? named.to) + (leaseTtlMs + RENEWAL_MS) * 1000)
