@@ -1,7 +1,7 @@
 // The test of a run, in a box of its own: starts the nodes of a simulated cluster, does to them what a plan says, and
 // knows what it did. The actions are those of `npm run chaos:history`.
 import { checkHistory, describeViolations, eventually, historyNow, parseHistory } from 'nestjs-foundation/testing';
-import { part, servers } from 'simulated';
+import { loadingMs, part, servers } from 'simulated';
 import { msBetween, passed } from '../../dist/test/support/history.time.js';
 import { Actions, LONGEST_LEASE_MS } from '../chaos/history.actions.mjs';
 import { describeAction, SLOTS } from '../chaos/history.plan.mjs';
@@ -17,8 +17,6 @@ const LAST_LEASE_MS = 2500;
 const TOLD_WITHIN_MS = 5000;
 /** What is due again is due after 3 s; what was delivered twice comes alone. */
 const AGREED_WITHIN_MS = 40_000;
-/** How long Redis takes to read its data. */
-const DOWN_MS = 30;
 
 class SimulatedCluster {
   lines = [];
@@ -110,7 +108,7 @@ class SimulatedCluster {
     const saved = redis.save();
     await passed(fact.from, ms);
     redis.kill();
-    await passed(historyNow(), DOWN_MS);
+    await passed(historyNow(), loadingMs);
     redis.start(saved);
     fact.until = historyNow();
     // What was written meanwhile is, and the checks of the configuration and of durable messages know of no less.

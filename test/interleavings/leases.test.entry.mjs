@@ -1,12 +1,10 @@
 // The test of a run of the leases alone: does to nodes and servers what the steps say, and knows what it did.
 import { checkHistory, describeViolations, historyNow, parseHistory } from 'nestjs-foundation/testing';
-import { bootNode, servers } from 'simulated';
+import { bootNode, loadingMs, servers } from 'simulated';
 
 const START_MS = 1500;
 /** After the last fault: the longest grace, a ttl, and what a connection takes to come back. */
 const SETTLE_MS = 8000;
-/** How long a server takes to read its data. */
-const DOWN_MS = 30;
 const OWNED_WITHIN_MS = 7000;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -91,13 +89,13 @@ export async function run({ nodes: names, processes, steps, ports, stopMs = 30, 
       const rewind = async () => {
         await pause(forMs);
         servers[server].kill();
-        await pause(DOWN_MS);
+        await pause(loadingMs);
         servers[server].start(saved);
         fact.until = historyNow();
         facts.dataLost.push({ at: fact.until });
       };
       void rewind();
-      return holding(`redis ${server}`, forMs + DOWN_MS + 3000, () => undefined);
+      return holding(`redis ${server}`, forMs + loadingMs + 3000, () => undefined);
     },
     flush({ server }) {
       servers[server].flush();

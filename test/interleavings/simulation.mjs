@@ -9,6 +9,8 @@ import { World } from './world.mjs';
 
 /** Longer than any run takes, in milliseconds of its world. */
 const LONGEST_MS = 300_000;
+/** How long a server takes to read its data. */
+const LOADING_MS = 30;
 /** The code of a node and of its test, by what is simulated. */
 const ENTRIES = {
   cluster: { node: './test/interleavings/node.entry.mjs', test: './test/interleavings/cluster.entry.mjs' },
@@ -55,6 +57,7 @@ export async function simulate(parts, { seed, pace, lateness, redisCount = 1, ..
   const more = {
     bootNode: (node) => nodes.boot(node),
     redisPort: PORT,
+    loadingMs: LOADING_MS,
     part: (one, other, mode) => network.part(one, other, mode),
     servers: servers.map((server) => ({
       save: () => server.save(),
