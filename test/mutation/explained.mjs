@@ -31,6 +31,7 @@ const EXPLAINED = [
         'if pttl == -1 or pttl > tonumber(ARGV[2]) then',
         'if pttl == -1 or pttl >= tonumber(ARGV[2]) then',
       ],
+      ['lease.records.ts', 'return this.parts.now() >= this.#prolongAt;', 'return this.parts.now() > this.#prolongAt;'],
       [
         'lease.renewal.ts',
         'if (lease.left() < 2 * this.parts.times.renewEvery) this.#renewIn(0);',
@@ -102,6 +103,11 @@ const EXPLAINED = [
         'if ((exclusionOf(subject, member, known) !== undefined)) continue;',
       ],
       ['lease.renewal.ts', 'if (this.#held.size === 0) this.#deadlines.watch();', 'if (true) this.#deadlines.watch();'],
+      [
+        'lease.deadlines.ts',
+        'if (this.now() + lease.left() < this.#firesAt) this.watch();',
+        'if (this.now() + lease.left() <= this.#firesAt) this.watch();',
+      ],
     ],
   },
   {
@@ -186,6 +192,21 @@ const EXPLAINED = [
         'if ((prefer === self) || prefer === subject.avoid) return false;',
       ],
       ['sequencer.ts', 'const seq = lines.get(channel)?.seq ?? 0;', 'const seq = lines.get(channel)?.seq;'],
+    ],
+  },
+  {
+    why: 'A guard of the types: the script says all five of an owner, or nothing.',
+    lines: [
+      [
+        'lease.owners.ts',
+        'if (node === undefined || bootId === undefined) return undefined;',
+        'if (node === undefined) return undefined;',
+      ],
+      [
+        'lease.owners.ts',
+        'if (node === undefined || bootId === undefined) return undefined;',
+        'if ((bootId === undefined)) return undefined;',
+      ],
     ],
   },
   {
@@ -275,12 +296,6 @@ const EXPLAINED = [
     why: 'Memory only, and soon used again or swept: nothing reads it.',
     lines: [
       ['expected.owners.ts', 'this.#names.delete(name);', ';'],
-      ['local.leases.ts', 'this.#ended.delete(name);', ';'],
-      [
-        'local.leases.ts',
-        'for (const name of names) if (this.#freeIn(name) === 0) this.#ended.delete(name);',
-        'for (const name of names) if (true) this.#ended.delete(name);',
-      ],
       ['local.leases.ts', 'this.#sweep();', ';'],
       ['local.leases.ts', 'if (until > now) break;', 'if (true) break;'],
       ['local.leases.ts', 'if (until > now) break;', 'if (until >= now) break;'],
@@ -289,17 +304,6 @@ const EXPLAINED = [
   {
     why: 'Set again by the confirmation that follows each acquisition on several servers, and read with several only.',
     lines: [['held.lease.ts', 'spread = false;', 'spread = true;']],
-  },
-  {
-    why: 'Closing loses all leases before, which takes the timer back and leaves none to renew.',
-    lines: [
-      ['lease.renewal.ts', 'this.#deadlines.close();', ';'],
-      [
-        'lease.renewal.ts',
-        'if (this.#closed || this.#renewing || this.#held.size === 0) return;',
-        'if ((this.#renewing) || this.#held.size === 0) return;',
-      ],
-    ],
   },
   {
     why: 'Wake-ups that come together: the earliest is never later than the latest.',
@@ -314,16 +318,6 @@ const EXPLAINED = [
   {
     why: 'A time that was kept for no time counts for none.',
     lines: [['grace.period.ts', 'if (!(ms > 0 && keptForMs > 0)) return;', 'if (!(ms > 0)) return;']],
-  },
-  {
-    why: 'A majority has answered by then, so what did not answer is none.',
-    lines: [
-      [
-        'redlock.leases.ts',
-        'answers.filter((each) => each === answer && each !== undefined).length >= this.parts.quorum.majority;',
-        'answers.filter((each) => each === answer).length >= this.parts.quorum.majority;',
-      ],
-    ],
   },
   {
     why: 'Each of the ways that follow asks again whether the lease has ended.',
@@ -349,6 +343,15 @@ const EXPLAINED = [
       ['local.leases.ts', 'if (now < this.#sweepAt) return;', 'if (now <= this.#sweepAt) return;'],
       ['local.leases.ts', 'if (now < this.#sweepAt) return;', 'if (true) return;'],
       ['local.leases.ts', 'this.#sweepAt = now + SWEEP_EVERY_MS;', 'this.#sweepAt = now - SWEEP_EVERY_MS;'],
+      ['local.leases.ts', 'if (now < this.#sweepAt) return;', 'if (false) return;'],
+      ['local.leases.ts', 'this.#sweepAt = now + SWEEP_EVERY_MS;', ';'],
+      [
+        'local.leases.ts',
+        'for (const [key, { until }] of this.#fenced) if (until <= now) this.#fenced.delete(key);',
+        'for (const [key, { until }] of this.#fenced) if (until < now) this.#fenced.delete(key);',
+      ],
+      ['local.leases.ts', 'this.#states.delete(name);', ';'],
+      ['local.leases.ts', 'this.#states.delete(each);', ';'],
       [
         'local.leases.ts',
         'for (const [key, { until }] of this.#fenced) if (until <= now) this.#fenced.delete(key);',
@@ -368,17 +371,6 @@ const EXPLAINED = [
         'lease.renewal.ts',
         'this.#renewTimer = wakeUps.within(delay * (1 - JITTER), jittered(delay, 1 - JITTER, 1 + JITTER), () => {',
         'this.#renewTimer = wakeUps.within(delay / (1 - JITTER), jittered(delay, 1 - JITTER, 1 + JITTER), () => {',
-      ],
-    ],
-  },
-  {
-    why: 'Closing loses all leases before, so that none is left to watch.',
-    lines: [
-      ['lease.deadlines.ts', 'this.#closed = true;', ';'],
-      [
-        'lease.deadlines.ts',
-        'if (this.#closed || this.held.size === 0) return this.watchdog?.expectWithin(undefined);',
-        'if ((this.held.size === 0)) return this.watchdog?.expectWithin(undefined);',
       ],
     ],
   },

@@ -5,9 +5,8 @@ import type { StallWatchdog } from './stall.watchdog.js';
 /** See the file header. */
 export class LeaseDeadlines {
   #timer: NodeJS.Timeout | undefined;
-  /** When the timer fires. */
+  /** When it fires. */
   #firesAt = Infinity;
-  #closed = false;
 
   constructor(
     private readonly held: ReadonlyMap<string, HeldLease>,
@@ -17,15 +16,14 @@ export class LeaseDeadlines {
 
   /** Watches a lease, too, that was just added. */
   include(lease: HeldLease): void {
-    if (this.#timer === undefined || this.now() + lease.left() < this.#firesAt) this.watch();
+    if (this.now() + lease.left() < this.#firesAt) this.watch();
   }
 
   /** Sets the timer for the lease that ends first. */
   watch(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#firesAt = Infinity;
-    if (this.#closed || this.held.size === 0) return this.watchdog?.expectWithin(undefined);
+    if (this.held.size === 0) return this.watchdog?.expectWithin(undefined);
     const now = this.now();
     let soonest = Infinity;
     for (const lease of this.held.values()) soonest = Math.min(soonest, lease.left(now));
@@ -45,10 +43,5 @@ export class LeaseDeadlines {
     for (const lease of [...this.held.values()]) {
       if (!lease.isHeld(now)) lease.lose('deadline');
     }
-  }
-
-  close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
   }
 }

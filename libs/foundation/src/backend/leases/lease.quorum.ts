@@ -30,9 +30,9 @@ export class LeaseQuorum {
     return this.clients.length - refusals < this.majority;
   }
 
-  /** True when a majority of the servers gave this very answer. */
+  /** True when a majority of the servers gave this very answer; of one that gave none it is `undefined`. */
   agreeOn(answer: unknown): (answers: readonly unknown[]) => boolean {
-    return (answers) => answers.filter((each) => each === answer && each !== undefined).length >= this.majority;
+    return (answers) => answers.filter((each) => each === answer).length >= this.majority;
   }
 
   /**
@@ -51,9 +51,7 @@ export class LeaseQuorum {
     args: Args | ((server: number) => Args),
     enough: (answers: readonly unknown[]) => boolean = () => true,
   ): Promise<unknown[]> {
-    const [only] = this.clients;
     const argsOf = (server: number): Args => (typeof args === 'function' ? args(server) : args);
-    if (!this.isQuorum) return [await script.run(only!, keys, argsOf(0))];
     const answers = new Array<unknown>(this.clients.length).fill(undefined);
     await new Promise<void>((resolve, reject) => {
       let [answered, failed] = [0, 0];

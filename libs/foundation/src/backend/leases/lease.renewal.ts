@@ -87,10 +87,9 @@ export class LeaseRenewal {
 
   close(): void {
     this.#closed = true;
-    // No lease is renewed or watched from here on, so none may go on as owned.
+    // None is owned from here on, so there is none to renew or to watch either.
     for (const lease of this.leases()) lease.lose('abandoned');
     this.#renewTimer?.cancel();
-    this.#deadlines.close();
     unattended('ending the watchdog', this.#watchdog?.close());
   }
 
@@ -128,7 +127,7 @@ export class LeaseRenewal {
 
   #renewIn(delay: number): void {
     if (this.#renewing && delay === 0) this.#isHurried = true;
-    if (this.#closed || this.#renewing || this.#held.size === 0) return;
+    if (this.#renewing || this.#held.size === 0) return;
     if (this.#renewTimer !== undefined && delay > 0) return;
     this.#renewTimer?.cancel();
     // With another wake-up of this node that comes then, or at random; never later than before.

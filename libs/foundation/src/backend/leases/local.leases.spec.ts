@@ -50,6 +50,17 @@ describe('LocalLeases: what an owner leaves', () => {
     expect(await (await take()).inherit()).toBeUndefined();
   });
 
+  it('is not taken by one that has ended: it waits for the next', async () => {
+    const { take } = setUp();
+    const first = await take();
+    await first.leave('state');
+    await first.release();
+    const second = await take();
+    await second.release();
+    expect(await second.inherit()).toBeUndefined();
+    expect(await (await take()).inherit()).toBe('state');
+  });
+
   it('says the epoch of the owner there is', async () => {
     const { leases, take } = setUp();
     expect(await leases.lastEpoch('feed')).toBe(0);
@@ -69,13 +80,16 @@ describe('LocalLeases: a lease that has ended', () => {
   });
 
   it('is said to be free once, however often it is released', async () => {
-    const { take, hints, pass } = setUp();
+    const { take, hints, events, pass } = setUp();
     const lease = await take();
     await lease.release();
     await lease.release();
     pass(1);
     await lease.release();
+    lease.abandon();
     expect(hints).toEqual(['released']);
+    expect(events.map(([event]) => event)).toEqual(['lease.acquired', 'lease.released']);
+    expect(lease.signal.aborted).toBe(false);
   });
 
   it('is not said to be free when its instance stops while another owns the name', async () => {
@@ -86,6 +100,13 @@ describe('LocalLeases: a lease that has ended', () => {
     const next = await take();
     await lease.release();
     expect([hints, next.isHeld(), leases.held()]).toEqual([[], true, 1]);
+  });
+
+  it('is forgotten at once where that is asked for', async () => {
+    const { leases, take } = setUp();
+    await (await take()).release();
+    await leases.forget(['feed', 'never']);
+    expect(await leases.lastEpoch('feed')).toBe(0);
   });
 
   it('is forgotten early beyond 100,000', async () => {

@@ -161,7 +161,6 @@ export class LocalLeases implements Leases {
   #end(lease: LocalLease, takenForMs: number): void {
     const wallNow = this.parts.wallClock();
     this.#held.delete(lease.name);
-    this.#ended.delete(lease.name);
     this.#ended.set(lease.name, {
       lease,
       freeAt: takenForMs > 0 ? this.#now() + takenForMs : 0,

@@ -95,7 +95,6 @@ async function failureOf(error: unknown, majority: number): Promise<Error | unde
   const attempts = isError(error) && 'attempts' in error ? (error as ExecutionError).attempts : undefined;
   if (attempts === undefined) return asError(error);
   const votes = (await Promise.all(attempts)).flatMap(({ votesAgainst }) => [...votesAgainst.values()]);
-  const isLocked = ({ name, constructor }: Error): boolean =>
-    name === 'ResourceLockedError' || constructor.name === 'ResourceLockedError';
+  const isLocked = ({ name }: Error): boolean => name === 'ResourceLockedError';
   return votes.filter(isLocked).length >= majority ? undefined : votes.find((vote) => !isLocked(vote));
 }

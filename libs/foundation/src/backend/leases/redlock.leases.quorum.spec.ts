@@ -304,21 +304,25 @@ describe('Leases on three servers', () => {
       expect(of('lease.released')).toMatchObject([{ epoch: 100 }]);
     });
 
-    it('keeps a higher epoch that it got while a majority was asked for the lower one', async () => {
+    it.each([
+      ['a higher', 700],
+      ['the same', 500],
+    ])('keeps %s epoch that it got while a majority was asked for one, and tells of it once', async (_what, epoch) => {
       const lease = await lose();
       answer('recover', ['1', '500'], ['1', '500'], ['1', '500']);
       const later = () => new Promise((resolve) => setTimeout(resolve, 100, ['1', '1']));
       answer('confirm', later, later, later);
       await pass(TIMES.renewEvery - 50);
-      answer('recover', ['1', '700'], ['1', '700'], ['1', '700']);
+      const row = ['1', String(epoch)];
+      answer('recover', row, row, row);
       answer('confirm', ['1', '1'], ['1', '1'], ['1', '1']);
-      const refreshed = lease.refresh(600);
+      const refreshed = lease.refresh(400);
       await pass(10);
-      expect([await refreshed, lease.epoch]).toEqual([700, 700]);
-      // The lower one is confirmed by now.
+      expect([await refreshed, lease.epoch]).toEqual([epoch, epoch]);
+      // The first one is confirmed by now.
       await pass(100);
-      expect(lease.epoch).toBe(700);
-      expect(of('lease.reclaimed')).toEqual([{ name: 'feed', node: 'n1', epoch: 700, previousEpoch: 100 }]);
+      expect(lease.epoch).toBe(epoch);
+      expect(of('lease.reclaimed')).toEqual([{ name: 'feed', node: 'n1', epoch, previousEpoch: 100 }]);
     });
 
     it('keeps its epoch, and tries again, until a majority has confirmed the higher one', async () => {
@@ -556,6 +560,21 @@ describe('Leases on three servers', () => {
       expect(await settled(leases.standing(['feed']))).toEqual([{ name: 'feed', freeInMs: 300, isGrace: true }]);
       answer('standing', [300, 900], [200, -2], [0, -1]);
       expect(await settled(leases.standing(['feed']))).toEqual([{ name: 'feed', freeInMs: 900 }]);
+    });
+
+    it('is a name that is taken until a key is deleted: that is said once in a minute, of each', async () => {
+      const warn = jest.fn();
+      Logger.overrideLogger({ log: warn, warn, error: warn });
+      answer('standing', [0, -2, -1, -1], [0, -2, -2, -1], [0, -2, -2, -2]);
+      const look = () => settled(leases.standing(['feed', 'mail', 'news']));
+      await look();
+      await look();
+      const said = () => warn.mock.calls.map((words) => JSON.stringify(words));
+      expect(said()).toEqual(['mail', 'news'].map((name) => expect.stringContaining(keysOf('app').lease(name))));
+      expect(said()[0]).toContain('without an expiry');
+      await pass(60_000);
+      await look();
+      expect(said()).toHaveLength(4);
     });
 
     it('is not free for as long as nobody could have asked for, and soon again where nobody knows', async () => {
