@@ -76,7 +76,6 @@ export class RedisTable implements Table {
       if (newest === undefined) written.follows = toNumber(before);
       // Another node wrote in between, and may do so again.
       else if (newest !== toNumber(before)) written.follows = undefined;
-      newest = toNumber(before);
       for (const index of batch.keys()) {
         const version = texts[index] ? toNumber(texts[index]) : undefined;
         written.versions.push(version);
@@ -91,7 +90,7 @@ export class RedisTable implements Table {
     const reply = await sinceScript.run(this.client, [hash, versions, head], [version, PAGE, PAGE_SIZE]);
     const [newest, floor, life = '', ...flat] = toTexts(reply);
     const rows: TableRow[] = [];
-    for (let index = 0; index + 2 < flat.length; index += 3) {
+    for (let index = 0; index < flat.length; index += 3) {
       const [key, version] = [flat[index]!, toNumber(flat[index + 1])];
       rows.push({ key, version, ...this.#open(key, flat[index + 2]!) });
     }
