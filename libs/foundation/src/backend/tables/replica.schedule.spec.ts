@@ -93,6 +93,12 @@ describe('a hint', () => {
     passed(1);
     expect(followed).toEqual([6]);
     expect(jest.getTimerCount()).toBe(0);
+    await readNow();
+    schedule.hinted(7, false);
+    passed(99);
+    expect(followed).toEqual([6]);
+    passed(1);
+    expect(followed).toEqual([6, 7]);
   });
 
   it('that is not is followed at once where the last read was long ago, or there was none', async () => {

@@ -23,8 +23,6 @@ interface Unusable {
 export class UnusableRows<T extends Replicated> {
   /** Those that are newer than the row that is known, if one is. Their versions must be known to write over them. */
   readonly #rows = new Map<string, Unusable>();
-  /** Those of them that lie in the place of a row that is known. */
-  readonly #disputed = new Set<string>();
   /** When such rows were written back last; what was longer ago is forgotten. */
   readonly #writtenBack = new Map<string, number>();
   /** Refused since that was reported. */
@@ -48,14 +46,12 @@ export class UnusableRows<T extends Replicated> {
   add({ key, version, isForeign }: TableRow): void {
     const reason = isForeign === true ? 'bad-signature' : 'unreadable';
     this.#rows.set(key, { version, reason });
-    if (this.known.has(key)) this.#disputed.add(key);
     this.#refused.set(reason, { key, count: (this.#refused.get(reason)?.count ?? 0) + 1 });
   }
 
   /** There is a row again, or nothing. */
   clear(key: string): void {
     this.#rows.delete(key);
-    this.#disputed.delete(key);
   }
 
   /** Keeps those that a complete read has seen: what is no longer there replaces nothing. */
@@ -76,11 +72,11 @@ export class UnusableRows<T extends Replicated> {
   replacements(now: number): TableWrite[] {
     for (const [key, at] of this.#writtenBack) if (at <= now - WRITE_BACK_EVERY_MS) this.#writtenBack.delete(key);
     const writes: TableWrite[] = [];
-    for (const key of this.#disputed) {
-      const [row, there] = [this.known.get(key), this.#rows.get(key)];
-      if (row === undefined || there === undefined || this.#writtenBack.has(key)) continue;
-      const value = this.#own(key, row, there.reason);
-      if (value !== undefined) writes.push({ key, value, expected: there.version });
+    for (const [key, { version, reason }] of this.#rows) {
+      const row = this.known.get(key);
+      if (row === undefined || this.#writtenBack.has(key)) continue;
+      const value = this.#own(key, row, reason);
+      if (value !== undefined) writes.push({ key, value, expected: version });
     }
     return writes;
   }
