@@ -22,6 +22,8 @@ const { values } = parseArgs({
     sample: { type: 'string' },
     /** `2/5`: the second of five parts of these, for a run in pieces. */
     part: { type: 'string', default: '1/1' },
+    /** Without so many at the beginning, which a run before has tried. */
+    from: { type: 'string', default: '0' },
     jobs: { type: 'string', default: '2' },
     seconds: { type: 'string' },
     list: { type: 'boolean', default: false },
@@ -69,7 +71,7 @@ async function tryRoom(room) {
   );
   const [part, parts] = values.part.split('/').map(Number);
   const some = values.sample === undefined ? asked : drawn(asked, Number(values.sample));
-  const mutants = some.filter((_, index) => index % parts === part - 1);
+  const mutants = some.filter((_, index) => index % parts === part - 1).slice(Number(values.from));
   if (values.list) {
     for (const { path, line, was, is } of mutants) console.log(`${path}:${line}\n  - ${was}\n  + ${is}`);
     console.log(`${room}: ${mutants.length} of ${all.length}`);
