@@ -45,8 +45,8 @@ export interface EndParts {
   readonly spec: ProcessSpec;
   readonly lease: Lease;
   readonly exit: InstanceExit;
-  /** Of a crash. */
-  readonly failure: { error?: string; stack?: string | undefined };
+  /** Without an error it is no crash. */
+  readonly failure: { error: string | undefined; stack: string | undefined };
 }
 
 /** A crash or a completion on its way into the table. */

@@ -185,12 +185,64 @@ describe('Endings', () => {
     expect(late.get('feed')).toMatchObject({ status: 'wanted' });
   });
 
-  it('has the restart wait for as long as was decided', async () => {
+  it('counts its crashes', async () => {
+    for (const crashes of [1, 2]) {
+      await table.change('feed', (current) => ({
+        ...specOf({}),
+        ...current,
+        status: 'wanted',
+        after: 0,
+        confirmed: true,
+      }));
+      await settle(specOf({}), 'crash');
+      expect(table.get('feed')!.crashes).toBe(crashes);
+    }
+  });
+
+  it.each([
+    [10_000, 10_000],
+    [100_000, Infinity],
+  ])('has the restart wait for what is left of its time, %i ms later', async (later, less) => {
     await want(specOf({}));
     const schedule = jest.spyOn(backend.restarts, 'schedule');
+    const put = backend.table.put.bind(backend.table);
+    let now = membership.clusterNow();
+    jest.spyOn(membership, 'clusterNow').mockImplementation(() => now);
+    jest.spyOn(backend.table, 'put').mockImplementation((writes) => {
+      now += later;
+      return put(writes);
+    });
     await settle(specOf({}), 'crash');
     const [[, , delayMs]] = schedule.mock.calls as [[string, number, number]];
-    expect(delayMs).toBeGreaterThan(of('process.restart_scheduled')[0]!.delayMs - 5000);
+    expect(delayMs).toBe(Math.max(0, of('process.restart_scheduled')[0]!.delayMs - less));
+  });
+
+  it.each(['stop', 'restart', 'move', 'shutdown', 'lease-lost'] as const)(
+    'that is no word of its own leaves everything: %s',
+    async (reason) => {
+      await want(specOf({}));
+      const change = jest.spyOn(table, 'change');
+      await settle(specOf({}), reason);
+      expect([change.mock.calls, of('process.crashed'), of('process.end_unrecorded')]).toEqual([[], [], []]);
+    },
+  );
+
+  it('that nobody could tell of is found by the sweep, and a restart whose job was lost is done', async () => {
+    const spec = specOf({ restart: 'temporary' });
+    await table.change('gone', () => ({ ...spec, name: 'gone', status: 'once', after: 1, confirmed: true }));
+    await want(specOf({}), { status: 'backing-off', after: 7, retryAt: 1 });
+    // Longer than a start takes.
+    let now = membership.clusterNow() + 600_000;
+    jest.spyOn(membership, 'clusterNow').mockImplementation(() => now);
+    // A node that has not read the table yet.
+    const late = new ProcessTable(backend, membership);
+    endings = new RestartDecisions({ backend, membership, table: late, telemetry: new Telemetry() });
+    await endings.sweep();
+    expect(late.get('gone')).toMatchObject({ status: 'once' });
+    await eventually(() => late.get('feed')?.status === 'wanted');
+    now += 600_000;
+    await endings.sweep();
+    expect(late.get('gone')).toBeUndefined();
   });
 
   it('is told of where the lease was lost before it was recorded, and only there', async () => {
@@ -203,6 +255,25 @@ describe('Endings', () => {
     ]);
     await endings.drained();
     expect(table.get('feed')).toMatchObject({ status: 'completed' });
+  });
+
+  it('is told of at the moment of the loss while it is on its way, and only once', async () => {
+    const spec = specOf({ restart: 'transient' });
+    await want(spec);
+    let release: (() => void) | undefined;
+    const put = backend.table.put.bind(backend.table);
+    jest.spyOn(backend.table, 'put').mockImplementationOnce(async (writes) => {
+      await new Promise<void>((resolve) => (release = resolve));
+      return put(writes);
+    });
+    const settling = settle(spec, 'complete');
+    await eventually(() => release !== undefined);
+    expect(of('process.end_unrecorded')).toEqual([]);
+    backend.leases.loseAll();
+    expect(of('process.end_unrecorded')).toHaveLength(1);
+    release!();
+    await settling;
+    expect([of('process.end_unrecorded').length, table.get('feed')?.status]).toEqual([1, 'completed']);
   });
 
   it('says that it cannot be recorded, while the lease is held and after it was lost', async () => {

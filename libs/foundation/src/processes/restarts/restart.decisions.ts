@@ -119,9 +119,7 @@ export class RestartDecisions {
       spec,
       lease,
       exit,
-      failure: {
-        ...(error === undefined ? {} : { error, stack: stackOf(thrown, MAX_KEPT_STACK) }),
-      },
+      failure: { error, stack: stackOf(thrown, MAX_KEPT_STACK) },
     });
     // Told at the moment of the loss, because from then on another node may run it again.
     let told = false;
