@@ -55,10 +55,20 @@ describe('Endings, where clocks differ', () => {
   });
 
   it('one that is due, or that seems to be due in an hour since the clock of Redis was set back, does not', async () => {
-    for (const retryAt of [1_000_000, 1_000_040, 999_000, 4_600_000]) {
+    for (const retryAt of [1_000_000, 1_000_050, 999_000, 4_600_000]) {
       const { endings, status } = waiting(retryAt);
       await endings.restart('feed', 7);
       expect(status()).toBe('wanted');
+    }
+  });
+
+  it('that of an earlier end does nothing, whether it comes early or late', async () => {
+    for (const retryAt of [1_000_200, 999_000]) {
+      const { endings, clock, status } = waiting(retryAt);
+      await endings.restart('feed', 6);
+      clock.cluster = 1_000_200;
+      await endings.restart('feed', 6);
+      expect(status()).toBe('backing-off');
     }
   });
 

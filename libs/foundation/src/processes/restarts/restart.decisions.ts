@@ -237,7 +237,7 @@ export class RestartDecisions {
   async restart(name: string, epoch: number): Promise<void> {
     await this.parts.table.sync();
     const entry = this.parts.table.get(name);
-    const early = entry?.status === 'backing-off' && entry.after === epoch ? this.#dueIn(entry) : 0;
+    const early = entry?.status === 'backing-off' ? this.#dueIn(entry) : 0;
     if (early > EARLY_MS) {
       // If this node dies meanwhile, another one does it when it reconciles.
       this.#clock.setTimeout(() => unattended('a restart', this.restart(name, epoch)), early).unref();
