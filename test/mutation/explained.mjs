@@ -192,6 +192,12 @@ const EXPLAINED = [
         'if ((prefer === self) || prefer === subject.avoid) return false;',
       ],
       ['sequencer.ts', 'const seq = lines.get(channel)?.seq ?? 0;', 'const seq = lines.get(channel)?.seq;'],
+      ['redis.table.ts', 'const last = rows.at(-1)?.version ?? Infinity;', 'const last = rows.at(-1)?.version;'],
+      [
+        'lost.processes.ts',
+        'return asked.filter(({ name }) => now - (this.#since.get(name) ?? now) >= keep);',
+        'return asked.filter(({ name }) => now - (this.#since.get(name)) >= keep);',
+      ],
     ],
   },
   {

@@ -12,7 +12,7 @@ function waiting(retryAt: number) {
   const options = { backoff: { base: 100, cap: 5000 } };
   let entry = { name: 'feed', status: 'backing-off', after: 7, retryAt, options } as unknown as VersionedEntry;
   const table = {
-    sync: () => Promise.resolve(),
+    sync: jest.fn(() => Promise.resolve()),
     get: () => entry,
     backingOff: () => [entry],
     change: (_name: string, change: Change) => {
@@ -38,6 +38,7 @@ function waiting(retryAt: number) {
     endings,
     clock,
     ensureSweep,
+    sync: table.sync,
     beat: () => heard.forEach(({ beat }) => beat()),
     dataLoss: () => heard.forEach(({ dataLoss }) => dataLoss()),
     status: () => entry.status,
@@ -88,6 +89,14 @@ describe('Endings, where clocks differ', () => {
       await new Promise((resolve) => setImmediate(resolve));
       expect(all.status()).toBe(expected);
     }
+  });
+
+  it('asks nobody about what waits for no restart', () => {
+    const { endings, entry, sync } = waiting(0);
+    endings.remind({ ...entry, status: 'wanted' });
+    expect(sync).not.toHaveBeenCalled();
+    endings.remind(entry);
+    expect(sync).toHaveBeenCalled();
   });
 
   it('looks every ten seconds whether the sweep is planned, and not at each beat', () => {
