@@ -7,16 +7,31 @@ import { pathToFileURL } from 'node:url';
 const circus = createRequire(import.meta.resolve('jest'))('jest-circus');
 const LONGEST_TEST_MS = 20_000;
 
-function nameOf({ name, parent }) {
-  return parent === undefined || parent.name === 'ROOT_DESCRIBE_BLOCK' ? name : `${nameOf(parent)} › ${name}`;
-}
-
 /** Which of the files each block at the top is of. */
 const blocks = new Map();
 
 function fileOf(test) {
   for (let block = test; block !== undefined; block = block.parent) if (blocks.has(block)) return blocks.get(block);
   return undefined;
+}
+
+/** In a block of its own, so that what a file has before each of its tests is not before those of the others. */
+async function declare(file, index) {
+  const root = circus.getState().rootDescribeBlock;
+  const before = Object.fromEntries(['children', 'hooks', 'tests'].map((part) => [part, root[part].length]));
+  await import(pathToFileURL(file));
+  const made = Object.entries(before).map(([part, count]) => [part, root[part].splice(count)]);
+  circus.describe(file, () => undefined);
+  const block = root.children.at(-1);
+  for (const [part, list] of made) {
+    block[part].push(...list);
+    for (const each of list) each.parent = block;
+  }
+  blocks.set(block, index);
+}
+
+function nameOf({ name, parent }) {
+  return blocks.has(parent) || parent === undefined ? name : `${nameOf(parent)} › ${name}`;
 }
 
 function fail(what) {
@@ -37,10 +52,7 @@ circus.addEventHandler((event) => {
   if (event.name === 'hook_failure') fail(`${event.hook.type}: ${String(event.error?.message ?? event.error)}`);
 });
 circus.setState({ ...circus.getState(), testTimeout: LONGEST_TEST_MS });
-for (const [index, file] of process.argv.slice(2).entries()) {
-  await import(pathToFileURL(file));
-  for (const block of circus.getState().rootDescribeBlock.children) if (!blocks.has(block)) blocks.set(block, index);
-}
+for (const [index, file] of process.argv.slice(2).entries()) await declare(file, index);
 let tests = 0;
 circus.addEventHandler(({ name }) => (tests += name === 'test_done' ? 1 : 0));
 const { unhandledErrors } = await circus.run();
