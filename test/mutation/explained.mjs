@@ -31,6 +31,11 @@ const EXPLAINED = [
         'if pttl == -1 or pttl > tonumber(ARGV[2]) then',
         'if pttl == -1 or pttl >= tonumber(ARGV[2]) then',
       ],
+      [
+        'lease.scripts.ts',
+        'if tonumber(reply) < least and is_owner then reply = begin(i, reply) end',
+        'if tonumber(reply) <= least and is_owner then reply = begin(i, reply) end',
+      ],
       ['lease.records.ts', 'return this.parts.now() >= this.#prolongAt;', 'return this.parts.now() > this.#prolongAt;'],
       [
         'lease.renewal.ts',
@@ -322,10 +327,6 @@ const EXPLAINED = [
     ],
   },
   {
-    why: 'A time that was kept for no time counts for none.',
-    lines: [['grace.period.ts', 'if (!(ms > 0 && keptForMs > 0)) return;', 'if (!(ms > 0)) return;']],
-  },
-  {
     why: 'Each of the ways that follow asks again whether the lease has ended.',
     lines: [['lease.renewal.ts', 'if (lease.ended) return false;', 'if (false) return false;']],
   },
@@ -338,10 +339,6 @@ const EXPLAINED = [
         "const hint = JSON.stringify({ t: 'released', name, ...(false ? {} : { node }) });",
       ],
     ],
-  },
-  {
-    why: 'No time at all is never the longest.',
-    lines: [['grace.period.ts', 'if (!(ms > 0 && keptForMs > 0)) return;', 'if (!(ms >= 0 && keptForMs > 0)) return;']],
   },
   {
     why: 'Memory only, and soon swept: nothing reads it.',
@@ -379,10 +376,6 @@ const EXPLAINED = [
         'this.#renewTimer = wakeUps.within(delay / (1 - JITTER), jittered(delay, 1 - JITTER, 1 + JITTER), () => {',
       ],
     ],
-  },
-  {
-    why: 'What was kept for no time counts for none.',
-    lines: [['grace.period.ts', 'if (!(ms > 0 && keptForMs > 0)) return;', 'if (!(ms > 0 && keptForMs >= 0)) return;']],
   },
   {
     why: 'What is no number finds nothing in a map of numbers.',
