@@ -4,7 +4,7 @@ import type { OpenedTicks, OwnedTicks, TickAnswer } from '../backend/leases/tick
 import { type Clock, machineClock } from '../time/clock.js';
 import { emptyRecord, type JobRecord, writeRecord } from './job.record.js';
 import type { JobReports } from './job.reports.js';
-import { KeptRecord } from './kept.record.js';
+import { KeptRecord, RETRY_MS } from './kept.record.js';
 
 const NOW = Date.parse('2026-05-01T03:00:00Z');
 const EPOCH = 7;
@@ -14,6 +14,8 @@ let isOwner: boolean;
 let abort: AbortController;
 let opened: OpenedTicks | Error | undefined;
 let answers: (TickAnswer | Error)[];
+/** For how long it has waited, each time. */
+let waited: number[];
 let written: [record: Record<string, unknown>, at: number | undefined][];
 const reports = {
   hasLaterOwner: jest.fn(),
@@ -45,11 +47,16 @@ beforeEach(() => {
     [],
     { claimed: 0, record: '' },
   ];
+  waited = [];
   for (const report of Object.values(reports)) report.mockClear();
 });
 
 function make(): KeptRecord {
-  const clock: Clock = { ...machineClock, now: () => now, setTimeout: (work) => setTimeout(work, 0) };
+  const wait: Clock['setTimeout'] = (work, ms) => {
+    waited.push(ms);
+    return setTimeout(work, 0);
+  };
+  const clock: Clock = { ...machineClock, now: () => now, setTimeout: wait };
   return new KeptRecord({
     ...{ job: 'close', ticks, clock, wallClock: () => NOW, reports: reports as unknown as JobReports },
     ctx: { epoch: EPOCH, signal: abort.signal, isOwner: () => isOwner },
@@ -165,6 +172,7 @@ describe('a change', () => {
     answers = ['early'];
     expect(await kept.change((current) => ({ record: current, claim: NOW }))).toBe(false);
     expect([kept.current, kept.claimed, reports.early.mock.calls]).toEqual([{ ...fresh(), until: 0 }, 0, [[NOW]]]);
+    expect(waited).toEqual([RETRY_MS]);
   });
 
   it('is tried again, as it was, until Redis answers', async () => {
@@ -174,6 +182,7 @@ describe('a change', () => {
     expect(await kept.change((current) => ({ record: current, claim: NOW }))).toBe(true);
     expect(written).toEqual(Array(3).fill(written[0]));
     expect(reports.unreachable).toHaveBeenCalledTimes(2);
+    expect(waited).toEqual([RETRY_MS, RETRY_MS]);
   });
 });
 
