@@ -266,6 +266,7 @@ describe('a good history, changed in one place', () => {
       { toString: 1, valueOf: null },
       [[{ toString: 'x' }]],
       JSON.parse('{"__proto__":1}'),
+      ...[Infinity, -Infinity, 1e300],
     ];
     const kinds = new Map(read().map((event) => [event.event, event]));
     for (const [index, { payload }] of [...kinds.values()].entries()) {
@@ -278,6 +279,17 @@ describe('a good history, changed in one place', () => {
         }
       }
     }
+  });
+
+  it('comes to an end whatever times it has', () => {
+    for (const at of [Infinity, -Infinity, NaN]) {
+      const events = read().map((event, index) => (index % 7 === 0 ? { ...event, at } : event));
+      expect(() => checkHistory(events, facts)).not.toThrow();
+      expect(() => checkHistory(events)).not.toThrow();
+    }
+    expect(() => parseHistory('{"at":1e999,"pid":1,"node":"a","bootId":"b","event":"e","payload":{}}\n')).toThrow(
+      'Line 1',
+    );
   });
 
   it.each(Object.entries(MUTATIONS))('is found out: %s', (_what, { breaks, mutate }) => {

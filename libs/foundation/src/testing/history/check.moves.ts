@@ -41,8 +41,8 @@ export function movesSettle(
   const asked = new Map<string, number>();
   return events.flatMap((event): Violation[] => {
     changed ??= event.at;
-    const isInjured = (injuries[injury] ?? Infinity) <= event.at;
-    while ((injuries[injury] ?? Infinity) <= event.at) injury += 1;
+    const isInjured = injury < injuries.length && injuries[injury]! <= event.at;
+    while (injury < injuries.length && injuries[injury]! <= event.at) injury += 1;
     const { name, reason } = event.payload;
     if (event.event === 'test.revived') asked.set(String(name), event.at);
     // The caller may get what it requested, or the next best node.

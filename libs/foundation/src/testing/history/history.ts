@@ -85,8 +85,9 @@ function parseLine(line: string, number: number): HistoryEvent {
   }
   const { at, node, bootId, pid, event, payload } = (value ?? {}) as Partial<HistoryEvent>;
   const valid =
-    typeof at === 'number' &&
-    typeof pid === 'number' &&
+    // JSON has numbers that are read as infinite.
+    Number.isFinite(at) &&
+    Number.isFinite(pid) &&
     [node, bootId, event].every((text) => typeof text === 'string') &&
     typeof payload === 'object' &&
     payload !== null;
