@@ -932,7 +932,7 @@ export class HealthMonitor {
 }
 
 export interface HealthReason {
-    code: 'isolated' | 'not-joined' | 'too-few-nodes' | 'nodes-missing' | 'node-suspect' | 'node-lagging' | 'process-escalated' | 'process-waiting' | 'process-misplaced' | 'process-orphaned' | 'service-unhealthy' | 'redis-slow' | 'redis-evicts' | 'redis-silent' | 'redis-connection' | 'sweep-overdue' | 'settings-differ' | 'topology-failing';
+    code: 'isolated' | 'not-joined' | 'too-few-nodes' | 'nodes-missing' | 'node-suspect' | 'node-lagging' | 'clock-off' | 'process-escalated' | 'process-waiting' | 'process-misplaced' | 'process-orphaned' | 'service-unhealthy' | 'redis-slow' | 'redis-evicts' | 'redis-silent' | 'redis-connection' | 'sweep-overdue' | 'settings-differ' | 'topology-failing';
     detail?: string;
     message: string;
     severity: Exclude<HealthStatus, 'healthy'>;

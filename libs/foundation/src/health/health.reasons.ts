@@ -2,6 +2,7 @@
  * Pure: why the cluster is not healthy. What is made of it is in `health.report.ts`.
  */
 import type { BackendFacts } from '../backend/backend.js';
+import { MOST_AHEAD_MS } from '../backend/leases/ticks.js';
 import type { ConnectionTrouble } from '../backend/redis/connection.trouble.js';
 import { describeDifference, type Difference } from '../cluster/compatibility.js';
 import type { Member, NodeState } from '../cluster/member.js';
@@ -23,6 +24,7 @@ export interface HealthReason {
     | 'nodes-missing'
     | 'node-suspect'
     | 'node-lagging'
+    | 'clock-off'
     | 'process-escalated'
     | 'process-waiting'
     | 'process-misplaced'
@@ -56,7 +58,7 @@ export interface ServiceHealthSummary {
 export interface HealthFacts {
   /** Milliseconds since 1970. */
   now: number;
-  /** The Redis clock, in which members say when they joined. */
+  /** The Redis clock, in which members say when they joined, and by which cron jobs fire. */
   clusterNow: number;
   self: string;
   state: NodeState;
@@ -95,6 +97,7 @@ const SWEEP_LATE_MS = 15_000;
 export function reasonsOf(facts: HealthFacts): HealthReason[] {
   const reasons = [
     ...membershipReasons(facts),
+    ...clockReasons(facts),
     ...contractReasons(facts),
     ...topologyReasons(facts),
     ...workReasons(facts),
@@ -140,6 +143,18 @@ function membershipReasons({ state, self, expected, members, trouble, held = 0 }
 }
 
 /** Mixed versions and transports are reported by `doctor` only: no node acts on different numbers because of them. */
+/** Of this node alone, by the last answer of Redis; each node says so of itself. */
+function clockReasons({ now, clusterNow, self, state }: HealthFacts): HealthReason[] {
+  const offMs = now - clusterNow;
+  if (state === 'observing' || Math.abs(offMs) <= MOST_AHEAD_MS) return [];
+  const seconds = Math.round(Math.abs(offMs) / 1000);
+  const message =
+    offMs > 0
+      ? `The clock of node "${self}" is ${seconds} s ahead of Redis, so no cron job that it owns fires.`
+      : `The clock of node "${self}" is ${seconds} s behind Redis, so cron jobs that it owns fire late.`;
+  return [{ code: 'clock-off', severity: 'degraded', message }];
+}
+
 function contractReasons({ differences = [] }: HealthFacts): HealthReason[] {
   const concerning = differences.filter(({ setting }) => setting !== 'version' && setting !== 'transport');
   return concerning.map((difference): HealthReason => {

@@ -102,6 +102,10 @@ describe('clusterReport', () => {
     ['has more than expected', { expected: 1 }, []],
     ['has a suspect', { members: [member('a'), member('b', { state: 'suspect' })], expected: 2 }, ['node-suspect degraded']], // prettier-ignore
     ['has a busy node', { members: [member('a', { lag: 500 })], expected: 1 }, ['node-lagging degraded']],
+    ['has a clock that is ahead', { now: 64_001 }, ['clock-off degraded']],
+    ['has a clock that is behind', { clusterNow: 65_001 }, ['clock-off degraded']],
+    ['has a clock that differs as clocks do', { now: 64_000 }, []],
+    ['looks on with a clock that is ahead', { now: 1e6, state: 'observing' }, []],
     ['has an escalated process', { escalated: [{ name: 'p', error: 'x' }] }, ['process-escalated critical']], // prettier-ignore
     ['has one sick instance of two', { services: [service('s', 'healthy'), service('s', 'unhealthy')] }, ['service-unhealthy degraded']], // prettier-ignore
     ['has a sick service', { services: [service('s', 'unhealthy')] }, ['service-unhealthy critical']],
