@@ -8,9 +8,10 @@ import { resolve } from 'node:path';
  * locks, outbox and cache. By 5 % with the figures of methods and handlers: half of it is uPlot, which draws them
  * (51 KB). By 1 % with what waits until durable messages are safe. Down by 4 % when both formats shared the files of
  * the page. By 0.5 % with the invariants of services, durable channels, the configuration and acknowledgements in the
- * checker of histories. By 0.3 % with those of links and of a Redis that comes back with older data.
+ * checker of histories. By 0.3 % with those of links and of a Redis that comes back with older data. By
+ * 0.2 % unpacked with the clock in health, and with histories that may hold anything.
  */
-const BUDGET = { size: 1_111_000, unpackedSize: 6_345_000, entryCount: 1820 };
+const BUDGET = { size: 1_111_000, unpackedSize: 6_355_000, entryCount: 1820 };
 
 const folder = resolve(import.meta.dirname, '../../dist/libs/foundation');
 const options = {
