@@ -281,6 +281,12 @@ describe('a good history, changed in one place', () => {
     }
   });
 
+  it('may be nested deeper than can be written', () => {
+    const deep = { name: JSON.parse(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`) as unknown };
+    const events = read().map((event) => ({ ...event, payload: { ...event.payload, ...deep } }));
+    expect(describeViolations(checkHistory(events, facts), events).join('').length).toBeGreaterThan(0);
+  });
+
   it('comes to an end whatever times it has', () => {
     for (const at of [Infinity, -Infinity, NaN]) {
       const events = read().map((event, index) => (index % 7 === 0 ? { ...event, at } : event));

@@ -8,6 +8,9 @@ import type { HistoryEvent } from './history.js';
 import { INVARIANTS } from './invariants.js';
 import { ownershipsOf } from './ownership.js';
 
+/** As much as is shown of what an event says. */
+const PAYLOAD_CHARS = 2000;
+
 /**
  * Checks everything that the events and the facts allow; an empty list means that nothing was broken.
  *
@@ -48,6 +51,6 @@ export function describeViolations(violations: readonly Violation[], history: re
   // Not spread into arguments: ten minutes of five nodes are half a million events, more than a call can have.
   const zero = history.reduce((first, { at }) => Math.min(first, at), Infinity);
   const show = ({ at, node, pid, event, payload }: HistoryEvent): string =>
-    `\n    ${((at - zero) / 1000).toFixed(1)} ms ${node} (${pid}) ${event} ${JSON.stringify(payload)}`;
+    `\n    ${((at - zero) / 1000).toFixed(1)} ms ${node} (${pid}) ${event} ${shown(payload, PAYLOAD_CHARS)}`;
   return violations.map(({ invariant, sentence, events }) => `${invariant}: ${sentence}${events.map(show).join('')}`);
 }
