@@ -267,6 +267,8 @@ describe('a good history, changed in one place', () => {
       [[{ toString: 'x' }]],
       JSON.parse('{"__proto__":1}'),
       ...[Infinity, -Infinity, 1e300],
+      // Deeper than can be written.
+      JSON.parse(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`),
     ];
     const kinds = new Map(read().map((event) => [event.event, event]));
     for (const [index, { payload }] of [...kinds.values()].entries()) {
@@ -279,12 +281,6 @@ describe('a good history, changed in one place', () => {
         }
       }
     }
-  });
-
-  it('may be nested deeper than can be written', () => {
-    const deep = { name: JSON.parse(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`) as unknown };
-    const events = read().map((event) => ({ ...event, payload: { ...event.payload, ...deep } }));
-    expect(describeViolations(checkHistory(events, facts), events).join('').length).toBeGreaterThan(0);
   });
 
   it('comes to an end whatever times it has', () => {

@@ -29,7 +29,7 @@ export function checkHistory(history: readonly HistoryEvent[], facts: HistoryFac
 
 /** The checks read texts and numbers, and what an application records may be anything that JSON can hold. */
 function readable(event: HistoryEvent): HistoryEvent {
-  const odd = Object.entries(event.payload).filter(([, value]) => typeof value === 'object' && !isText(value));
+  const odd = Object.entries(event.payload).filter(([, value]) => typeof value === 'object' && !canBeWritten(value));
   if (odd.length === 0) return event;
   return {
     ...event,
@@ -37,10 +37,12 @@ function readable(event: HistoryEvent): HistoryEvent {
   };
 }
 
-/** False for what has a `toString` of its own that is none. */
-function isText(value: unknown): boolean {
+/** False for what has a `toString` of its own that is none, and for what is nested too deep. */
+function canBeWritten(value: unknown): boolean {
   try {
-    return typeof String(value) === 'string';
+    JSON.stringify(value);
+    String(value);
+    return true;
   } catch {
     return false;
   }
