@@ -167,10 +167,19 @@ export function fencedWritesLast(events: readonly HistoryEvent[], { rewound = []
   });
 }
 
+/** A process is on its way to another node for no longer than this. */
+const MOVING_US = 1_000_000;
+
 /**
- * I5: what is wanted is owned again in time; an owner that the fault did not end need only last until the next fault.
+ * I5: what is wanted is owned again in time; an owner that the fault did not end need only last until the next fault,
+ * or until it gives the name away as the history ends.
  */
-export function ownedAgain(ownerships: readonly Ownership[], { wanted = [] }: HistoryFacts): Violation[] {
+export function ownedAgain(
+  events: readonly HistoryEvent[],
+  ownerships: readonly Ownership[],
+  { wanted = [] }: HistoryFacts,
+): Violation[] {
+  const over = events.at(-1)?.at ?? 0;
   return wanted.flatMap(({ name, at, withinMs, because }): Violation[] => {
     const limit = at + withinMs * 1000;
     const spans = ownerships.filter((ownership) => ownership.name === name).flatMap((ownership) => ownership.spans);
@@ -179,6 +188,14 @@ export function ownedAgain(ownerships: readonly Ownership[], { wanted = [] }: Hi
       ...wanted.filter((other) => other.name === name && other.at > at).map((other) => other.at),
     );
     if (spans.some(([from, to]) => (from > at && from <= limit) || (from <= at && to >= next))) return [];
+    const isLeaving = ownerships.some(
+      ({ name: owned, acquired, end }) =>
+        owned === name &&
+        acquired.at <= at &&
+        end?.event === 'lease.released' &&
+        end.at > Math.max(at, over - MOVING_US),
+    );
+    if (isLeaving && over < limit) return [];
     const late = ownerships.find((ownership) => ownership.name === name && ownership.acquired.at > limit);
     const when = late === undefined ? 'never again' : `only after ${ms(late.acquired.at - at)}`;
     const sentence = `"${name}" was owned ${when} after ${because}, and ${withinMs} ms were allowed`;

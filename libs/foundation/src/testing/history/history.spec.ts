@@ -163,6 +163,17 @@ describe('I5: owned again in time', () => {
     expect(broken(lines, { killed: later, wanted: [first!, next] })).toEqual([]);
     expect(broken(lines, { killed: later, wanted: [first!] })).toEqual(['I5']);
   });
+  it('asks for no owner after the end of the history, where one has just given the name away', () => {
+    const wanted = [{ ...facts.wanted[0]!, withinMs: 9000 }];
+    const moving = [acquired(0, 'a', 1), released(5000, 'a', 1)];
+    const lasting = (ms: number): Line => [ms, 'b', 'cluster.view_changed', {}];
+    expect(broken([...moving, lasting(5900)], { wanted })).toEqual([]);
+    expect(broken([...moving, lasting(6100)], { wanted })).toEqual(['I5']);
+    expect(broken([...moving, lasting(5900)], facts)).toEqual([]);
+    expect(broken([acquired(0, 'a', 1), released(120, 'a', 1), lasting(160)], facts)).toEqual(['I5']);
+    expect(broken([acquired(0, 'a', 1), lost(5000, 'a', 1), lasting(5100)], { wanted })).toEqual(['I5']);
+    expect(broken([acquired(0, 'a', 1), released(90, 'a', 1), lasting(110)], { wanted })).toEqual(['I5']);
+  });
   it('is broken when it is late, or never', () => {
     expect(broken([acquired(0, 'a', 1), acquired(151, 'b', 2)], { ...facts, killed })).toEqual(['I5']);
     expect(broken([acquired(0, 'a', 1)], { ...facts, killed })).toEqual(['I5']);

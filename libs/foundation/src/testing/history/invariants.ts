@@ -81,7 +81,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     id: 'I5',
     sentence: 'What is wanted is owned again in time after a fault.',
-    checks: [(_events, ownerships, facts) => ownedAgain(ownerships, facts)],
+    checks: [(events, ownerships, facts) => ownedAgain(events, ownerships, facts)],
     specs: ['test/integration/connections.spec.ts'],
   },
   {
