@@ -21,13 +21,14 @@ export async function kill(ground) {
     { timeout: WITHIN_MS, every: 50, what: `No service of ${owner.node}` },
   );
   ground.measured(`to the last of its services (node ttl + 1000 = ${NODE_MS + 1000})`, msBetween(at, historyNow()));
-  await leftOnce(ground, { node: owner.node, bootId, reason: 'timeout', observers });
+  await leftOnce(ground, { node: owner.node, bootId, at, reason: 'timeout', observers });
 }
 
 /** Each observer is told of the end once. */
-async function leftOnce({ cluster }, { node, bootId, reason, observers }) {
-  const of = (where) =>
-    cluster.events({ event: 'cluster.node_left', node: where.name, where: ({ payload }) => payload.bootId === bootId });
+async function leftOnce({ cluster }, { node, bootId, at, reason, observers }) {
+  // In a soak it may have been taken for gone before, and been back, when Redis lost its data.
+  const isEnd = ({ payload }) => payload.bootId === bootId;
+  const of = ({ name }) => cluster.events({ event: 'cluster.node_left', node: name, after: at, where: isEnd });
   await eventually(() => observers.every((each) => of(each).length > 0), {
     timeout: WITHIN_MS,
     what: `The end of ${node} at ${observers.map(({ name }) => name).join()}`,
@@ -56,7 +57,7 @@ export async function terminate(ground) {
   assert.equal(stopped.payload.clean, true);
   const started = await cluster.event({ event: 'process.started', name: 'steady', after: stopped.at });
   ground.measured('stop to start elsewhere (250)', msBetween(stopped.at, started.at));
-  await leftOnce(ground, { node: owner.node, bootId, reason: 'shutdown', observers });
+  await leftOnce(ground, { node: owner.node, bootId, at, reason: 'shutdown', observers });
   for (const key of ['nodes', 'services']) {
     const fields = (await cluster.redis.cli('HKEYS', cluster.key(key))).split('\n');
     assert.deepEqual(
