@@ -294,6 +294,12 @@ describe('Restarts', () => {
     });
     return queue;
   };
+  const opened = async () => {
+    const { restarts } = (await backendOn(server, appName)).backend;
+    const heard = handlers();
+    await restarts.open(heard);
+    return { restarts, heard, queue: queueOf() };
+  };
 
   it('count a crash once for each epoch, within the window, on whichever node', async () => {
     const [a, b] = [(await backendOn(server, appName)).backend, (await backendOn(server, appName)).backend];
@@ -339,10 +345,7 @@ describe('Restarts', () => {
   });
 
   it('move a malformed job to failed at once, and go on with the next one', async () => {
-    const { restarts } = (await backendOn(server, appName)).backend;
-    const heard = handlers();
-    await restarts.open(heard);
-    const queue = queueOf();
+    const { heard, queue } = await opened();
     const bad: [string, unknown][] = [
       ['restart', {}],
       ['restart', { name: 'feed' }],
@@ -379,10 +382,7 @@ describe('Restarts', () => {
   });
 
   it('have their sweep planned anew where a clock that was an hour ahead planned it', async () => {
-    const { restarts } = (await backendOn(server, appName)).backend;
-    const heard = handlers();
-    await restarts.open(heard);
-    const queue = queueOf();
+    const { restarts, heard, queue } = await opened();
     const HOUR = 3_600_000;
     await queue.removeJobScheduler('sweep');
     const real = Date.now.bind(Date);
@@ -403,10 +403,7 @@ describe('Restarts', () => {
   });
 
   it('have their sweep planned again where an operator has deleted its job', async () => {
-    const { restarts } = (await backendOn(server, appName)).backend;
-    const heard = handlers();
-    await restarts.open(heard);
-    const queue = queueOf();
+    const { restarts, heard, queue } = await opened();
     await eventually(() => heard.sweep.mock.calls.length >= 1);
     await eventually(async () => (await queue.getDelayedCount()) === 1);
     await server.cli('DEL', `${keys.tag}:supervision:delayed`);
@@ -418,10 +415,7 @@ describe('Restarts', () => {
   });
 
   it('add at most one sweep to a queue that an operator has paused', async () => {
-    const { restarts } = (await backendOn(server, appName)).backend;
-    const heard = handlers();
-    await restarts.open(heard);
-    const queue = queueOf();
+    const { restarts, heard, queue } = await opened();
     await eventually(() => heard.sweep.mock.calls.length >= 1);
     await queue.pause();
     await eventually(async () => (await queue.getActiveCount()) === 0);

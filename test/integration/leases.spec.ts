@@ -371,6 +371,12 @@ describe('A fenced write after a loss of data', () => {
 describe('What belongs to a lease', () => {
   const redisTime = async (): Promise<number> => Math.floor(Number((await server.cli('TIME')).split('\n')[0]) * 1000);
   const pttl = async (key: string) => Number(await server.cli('PTTL', key));
+  /** Somebody else writes in the place of what belongs to the lease of `feed`. */
+  const spoil = async (): Promise<void> => {
+    await server.cli('DEL', keys.owner('feed'), keys.epoch('feed'));
+    await server.cli('RPUSH', keys.owner('feed'), 'x');
+    await server.cli('RPUSH', keys.epoch('feed'), 'x');
+  };
   /** Leases over the connections of a backend, with lives of the test's own. */
   const withLives = ({ backend, node }: Bench, lives: Partial<Lives>): RedlockLeases => {
     const [leases, control] = [backend.raw.leases, backend.raw.control].map(
@@ -459,9 +465,7 @@ describe('What belongs to a lease', () => {
       await held.release();
     }
     const held = (await leases.acquire('feed'))!;
-    await server.cli('DEL', keys.owner('feed'), keys.epoch('feed'));
-    await server.cli('RPUSH', keys.owner('feed'), 'x');
-    await server.cli('RPUSH', keys.epoch('feed'), 'x');
+    await spoil();
     const found = await b.backend.leases.owners(['feed', 'other']);
     expect(found.find((owner) => owner?.name === 'other')).toMatchObject({ epoch: other.epoch });
     // And the owner writes it again.
@@ -475,11 +479,6 @@ describe('What belongs to a lease', () => {
     const names = ['feed', 'other'];
     const held = [await take(a, 'feed'), await take(a, 'other')];
     const tokens = await Promise.all(names.map((name) => server.cli('GET', keys.lease(name))));
-    const spoil = async (): Promise<void> => {
-      await server.cli('DEL', keys.owner('feed'), keys.epoch('feed'));
-      await server.cli('RPUSH', keys.owner('feed'), 'x');
-      await server.cli('RPUSH', keys.epoch('feed'), 'x');
-    };
     const all = names.flatMap((name) => [keys.lease(name), keys.epoch(name), keys.owner(name)]);
     await spoil();
     const each = names.flatMap((_, index) => [tokens[index]!, held[index]!.epoch, 'running']);

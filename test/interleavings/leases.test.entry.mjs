@@ -25,15 +25,15 @@ export async function run({ nodes: names, processes, steps, ports, stopMs = 30, 
     const env = { FOUNDATION_NODE_NAME: name };
     nodes.set(name, bootNode({ name, env, line: (line) => lines.push(line), options }));
   };
-  /** With what was saved, or empty. */
-  const restart = (server, forMs, saved) => {
+  /** With what was saved, which may be all it had, or empty. */
+  const restart = async (server, forMs, saved, isAll = false) => {
     servers[server].kill();
-    void pause(forMs).then(() => {
-      servers[server].start(saved);
-      if (saved === undefined) facts.dataLost.push({ at: historyNow() });
-    });
-    return holding(`redis ${server}`, forMs + 3000, () => undefined);
+    await pause(forMs);
+    servers[server].start(saved);
+    if (!isAll) facts.dataLost.push({ at: historyNow() });
   };
+  /** Until it has been itself for a while. */
+  const holdingServer = (server, forMs = 0) => holding(`redis ${server}`, forMs + 3000, () => undefined);
   const kinds = {
     kill({ node, forMs }) {
       const { pid } = nodes.get(node);
@@ -80,27 +80,30 @@ export async function run({ nodes: names, processes, steps, ports, stopMs = 30, 
         fact.until = historyNow();
       });
     },
-    restartRedis: ({ server, forMs }) => restart(server, forMs),
-    reloadRedis: ({ server, forMs }) => restart(server, forMs, servers[server].save()),
+    restartRedis({ server, forMs }) {
+      void restart(server, forMs);
+      return holdingServer(server, forMs);
+    },
+    reloadRedis({ server, forMs }) {
+      void restart(server, forMs, servers[server].save(), true);
+      return holdingServer(server, forMs);
+    },
     rewindRedis({ server, forMs }) {
       const fact = { from: historyNow() };
       facts.rewound.push(fact);
       const saved = servers[server].save();
       const rewind = async () => {
         await pause(forMs);
-        servers[server].kill();
-        await pause(loadingMs);
-        servers[server].start(saved);
+        await restart(server, loadingMs, saved);
         fact.until = historyNow();
-        facts.dataLost.push({ at: fact.until });
       };
       void rewind();
-      return holding(`redis ${server}`, forMs + loadingMs + 3000, () => undefined);
+      return holdingServer(server, forMs + loadingMs);
     },
     flush({ server }) {
       servers[server].flush();
       facts.dataLost.push({ at: historyNow() });
-      return holding(`redis ${server}`, 3000, () => undefined);
+      return holdingServer(server);
     },
     move({ name }) {
       for (const node of nodes.values())

@@ -58,7 +58,7 @@ export interface ServiceHealthSummary {
 export interface HealthFacts {
   /** Milliseconds since 1970. */
   now: number;
-  /** The Redis clock, in which members say when they joined, and by which cron jobs fire. */
+  /** The Redis clock, in which members say when they joined, and which no cron job is ahead of by much. */
   clusterNow: number;
   self: string;
   state: NodeState;
@@ -142,7 +142,6 @@ function membershipReasons({ state, self, expected, members, trouble, held = 0 }
   return reasons;
 }
 
-/** Mixed versions and transports are reported by `doctor` only: no node acts on different numbers because of them. */
 /** Of this node alone, by the last answer of Redis; each node says so of itself. */
 function clockReasons({ now, clusterNow, self, state }: HealthFacts): HealthReason[] {
   const offMs = now - clusterNow;
@@ -155,6 +154,7 @@ function clockReasons({ now, clusterNow, self, state }: HealthFacts): HealthReas
   return [{ code: 'clock-off', severity: 'degraded', message }];
 }
 
+/** Mixed versions and transports are reported by `doctor` only: no node acts on different numbers because of them. */
 function contractReasons({ differences = [] }: HealthFacts): HealthReason[] {
   const concerning = differences.filter(({ setting }) => setting !== 'version' && setting !== 'transport');
   return concerning.map((difference): HealthReason => {

@@ -4,7 +4,7 @@
 import { processOf } from '../../cluster/slot.names.js';
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
-import { CALL_RUN, lossesOf, ms, type Ownership, REVIVED, unheardReclaim } from './ownership.js';
+import { CALL_RUN, isRewound, lossesOf, ms, type Ownership, REVIVED, unheardReclaim } from './ownership.js';
 
 /**
  * I17: what was stopped stays down. `test.stopped` { name }: no node owns it, nor one of its replicas or partitions,
@@ -94,7 +94,7 @@ function startOf({ name, pid, bootId, acquired }: Ownership, events: readonly Hi
  * it. `test.handoff_left` { name, epoch, id }, `test.handoff_taken` { name, epoch, id, from }: `from` travelled with
  * the state. A Redis that went back to older data may not know that a state was taken.
  */
-export function handoffsOnce(events: readonly HistoryEvent[], { rewound = [] }: HistoryFacts = {}): Violation[] {
+export function handoffsOnce(events: readonly HistoryEvent[], facts: HistoryFacts = {}): Violation[] {
   const left = new Map<string, HistoryEvent>();
   const taken = new Map<string, HistoryEvent>();
   const starts: HistoryEvent[] = [];
@@ -115,8 +115,7 @@ export function handoffsOnce(events: readonly HistoryEvent[], { rewound = [] }: 
     const before = taken.get(key);
     taken.set(key, event);
     if (before !== undefined) {
-      const isRewound = rewound.some(({ until = Infinity }) => before.at < until && event.at > until);
-      return isRewound ? [] : complain(`The state ${key} was applied twice`, before);
+      return isRewound(facts, before.at, event.at) ? [] : complain(`The state ${key} was applied twice`, before);
     }
     if (origin?.payload['name'] !== name || origin?.payload['epoch'] !== from)
       return complain(`The state ${key} was applied, and nobody had left it so`, origin);

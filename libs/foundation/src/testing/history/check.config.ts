@@ -3,6 +3,7 @@
  */
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
+import { lastLossOf } from './ownership.js';
 
 /** I28: a node goes by rising revisions, and a revision is the same change on all nodes. */
 export function configAgrees(events: readonly HistoryEvent[]): Violation[] {
@@ -32,7 +33,7 @@ export function configAgrees(events: readonly HistoryEvent[]): Violation[] {
  * was told to be set, unless Redis has lost its data after that. `test.config_set` { revision }: a `set` has resolved.
  */
 export function configConverges(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
-  const { settledAt, killed = [], exits = [], dataLost = [] } = facts;
+  const { settledAt, killed = [], exits = [] } = facts;
   if (settledAt === undefined) return [];
   const gone = new Set([...killed, ...exits].map(({ pid }) => pid));
   const last = new Map<string, HistoryEvent>();
@@ -50,7 +51,7 @@ export function configConverges(events: readonly HistoryEvent[], facts: HistoryF
       { invariant: 'I28', sentence, events: [...own, ...more] },
     ];
     if (behind !== undefined) return complain(`The nodes went by different revisions of "${String(name)}"`, []);
-    const lostAt = Math.max(-Infinity, ...dataLost.map(({ at }) => at));
+    const lostAt = lastLossOf(facts);
     const set = events.find(
       ({ event, at, payload }) =>
         event === 'test.config_set' && at > lostAt && at <= settledAt && Number(payload['revision']) > least,
@@ -64,10 +65,10 @@ export function configConverges(events: readonly HistoryEvent[], facts: HistoryF
  * the other: `test.config_setting` { path, value } before, `test.config_set` { path, value } when it was confirmed, and
  * `test.config_seen` { values } at the end. What was not confirmed may be there or not.
  */
-export function configKept(events: readonly HistoryEvent[], { dataLost = [] }: HistoryFacts): Violation[] {
+export function configKept(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
   const seen = events.findLast(({ event }) => event === 'test.config_seen');
   if (seen === undefined) return [];
-  const lostAt = Math.max(-Infinity, ...dataLost.map(({ at }) => at));
+  const lostAt = lastLossOf(facts);
   const values = seen.payload['values'] as Readonly<Record<string, unknown>>;
   const paths = new Set(
     events.filter(({ event }) => event === 'test.config_set').map(({ payload }) => payload['path']),

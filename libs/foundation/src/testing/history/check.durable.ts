@@ -3,6 +3,7 @@
  */
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
+import { lastLossOf } from './ownership.js';
 
 /** What was kept so shortly before the end need not be handled yet: it may be due again only once, or alone. */
 const HANDLED_WITHIN_US = 15_000_000;
@@ -44,11 +45,11 @@ function keyOf({ channel, message }: HistoryEvent['payload'], group: unknown): s
 
 function unhandled(
   events: readonly HistoryEvent[],
-  { settledAt, dataLost = [] }: HistoryFacts,
+  facts: HistoryFacts,
   all: ReadonlyMap<string, Delivered>,
 ): Violation[] {
-  const limit = (settledAt ?? events.at(-1)?.at ?? 0) - HANDLED_WITHIN_US;
-  const since = Math.max(-Infinity, ...dataLost.map(({ at }) => at));
+  const limit = (facts.settledAt ?? events.at(-1)?.at ?? 0) - HANDLED_WITHIN_US;
+  const since = lastLossOf(facts);
   const groups = new Map<string, HistoryEvent>();
   for (const event of events) {
     const { channel, group } = event.payload;

@@ -1,7 +1,7 @@
 /** Pure: holds a history to what is promised of owners and their epochs. */
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
-import { byName, CALL_RUN, epochAt, isAct, ms, type Ownership } from './ownership.js';
+import { byName, CALL_RUN, epochAt, isAct, isRewound, ms, type Ownership } from './ownership.js';
 
 /** I1: at most one owner of a name at a time. */
 export function oneOwner(ownerships: readonly Ownership[]): Violation[] {
@@ -145,7 +145,7 @@ export function fencedWritesRise(events: readonly HistoryEvent[]): Violation[] {
  * `number` in the payload of a write rises with each write of a node; a read says which one it found. A Redis that went
  * back to older data has lost the writes of before.
  */
-export function fencedWritesLast(events: readonly HistoryEvent[], { rewound = [] }: HistoryFacts = {}): Violation[] {
+export function fencedWritesLast(events: readonly HistoryEvent[], facts: HistoryFacts = {}): Violation[] {
   const written = new Map<string, HistoryEvent[]>();
   return events.flatMap((event): Violation[] => {
     const { name, epoch, number, writer = event.bootId, accepted, askedAt } = event.payload;
@@ -154,12 +154,13 @@ export function fencedWritesLast(events: readonly HistoryEvent[], { rewound = []
       written.set(key, [...(written.get(key) ?? []), event]);
     }
     if (event.event !== 'test.fenced_read') return [];
-    const isRewound = ({ payload }: HistoryEvent): boolean =>
-      rewound.some(({ until = Infinity }) => Number(payload['sentAt']) < until && event.at > until);
     const later = written
       .get(key)
       ?.find(
-        (write) => Number(write.payload['number']) > Number(number) && write.at < Number(askedAt) && !isRewound(write),
+        (write) =>
+          Number(write.payload['number']) > Number(number) &&
+          write.at < Number(askedAt) &&
+          !isRewound(facts, Number(write.payload['sentAt']), event.at),
       );
     if (later === undefined) return [];
     const sentence = `A fenced write of "${String(name)}" was written over by an earlier one of the same owner`;

@@ -46,6 +46,20 @@ export function lossesOf(
   return [...events.filter(({ event }) => event === 'cluster.data_loss'), ...dataLost].map(({ at }) => at);
 }
 
+/** When the test made Redis lose its data last. */
+export function lastLossOf({ dataLost = [] }: { dataLost?: readonly { at: number }[] }): number {
+  return Math.max(-Infinity, ...dataLost.map(({ at }) => at));
+}
+
+/** Whether Redis went back between two times to data from before the first. */
+export function isRewound(
+  { rewound = [] }: { rewound?: readonly { until?: number }[] },
+  before: number,
+  after: number,
+): boolean {
+  return rewound.some(({ until = Infinity }) => before < until && after > until);
+}
+
 /**
  * The ownership whose reclaim may have minted this epoch without its owner ever hearing of it: it lost its lease before
  * the answer came. Only after a loss of data is there anything to reclaim; a node may notice the loss after others have
