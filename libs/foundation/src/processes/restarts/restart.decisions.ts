@@ -2,7 +2,6 @@
  * That no end of an instance is forgotten: it is recorded under the lease, or kept here until Redis takes it down.
  * Called by the supervisor; what is recorded is in `instance.end.ts`; underneath the table, and BullMQ for the delay.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
@@ -12,7 +11,7 @@ import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import { type Clock, clockOf } from '../../time/clock.js';
+import { type Clock, clockOf, pauseFor, type Timer } from '../../time/clock.js';
 import type { Instance, InstanceExit } from '../instance/instance.js';
 import type { ProcessTable, VersionedEntry } from '../table/process.table.js';
 import { End, type Fact, isMarkOf } from './instance.end.js';
@@ -59,7 +58,7 @@ export class RestartDecisions {
   readonly #kept = new Map<string, Fact>();
   readonly #idle = new Set<() => void>();
   readonly #lost: LostProcesses;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #sweepLost = false;
   #lookedAt: number;
   readonly #settled: () => void;
@@ -161,7 +160,7 @@ export class RestartDecisions {
       }
       // A lease of something that every node has one of is never lost; but who has left has nobody to tell.
       if (!fact.lease.isHeld() || this.#hasLeft()) return false;
-      await sleep(wait);
+      await pauseFor(this.#clock, wait);
     }
   }
 
@@ -198,8 +197,9 @@ export class RestartDecisions {
     this.#timer ??= this.#later();
   }
 
-  #later(): NodeJS.Timeout {
-    return setTimeout(() => unattended('recording the ends of processes', this.#writeKept()), KEPT_RETRY_MS).unref();
+  #later(): Timer {
+    const write = (): void => unattended('recording the ends of processes', this.#writeKept());
+    return this.#clock.setTimeout(write, KEPT_RETRY_MS).unref();
   }
 
   async #writeKept(): Promise<void> {
