@@ -178,6 +178,18 @@ describe('foundation status', () => {
     expect(refused.out).not.toContain('There are:');
   });
 
+  it.each(['nodes', 'beats', 'processes', 'services', 'seal', 'incarnation'] as const)(
+    'says that something else uses the key "%s"',
+    async (key) => {
+      await running(await start('a', [Feed, Payments]), 1);
+      await server.cli('DEL', keys[key]);
+      await server.cli('XADD', keys[key], '*', 'some', 'thing');
+      const status = await foundation('status');
+      expect(status).toMatchObject({ code: 1, out: '' });
+      expect(status.err).toMatch(/^Redis at .* refused .*WRONGTYPE.*Something else may use the keys of Foundation/);
+    },
+  );
+
   it('reads variables that are not set from a file', async () => {
     await start('a', []);
     const file = join(mkdtempSync(join(tmpdir(), 'foundation-env-')), '.env');
