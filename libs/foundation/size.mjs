@@ -9,9 +9,10 @@ import { resolve } from 'node:path';
  * (51 KB). By 1 % with what waits until durable messages are safe. Down by 4 % when both formats shared the files of
  * the page. By 0.5 % with the invariants of services, durable channels, the configuration and acknowledgements in the
  * checker of histories. By 0.3 % with those of links and of a Redis that comes back with older data. By
- * 0.2 % unpacked with the clock in health, and with histories that may hold anything.
+ * 0.2 % unpacked with the clock in health, and with histories that may hold anything. By 0.1 % and a module in both
+ * formats with what a replica of a table knows of a loss.
  */
-const BUDGET = { size: 1_111_000, unpackedSize: 6_355_000, entryCount: 1820 };
+const BUDGET = { size: 1_112_000, unpackedSize: 6_360_000, entryCount: 1822 };
 
 const folder = resolve(import.meta.dirname, '../../dist/libs/foundation');
 const options = {

@@ -168,6 +168,34 @@ describe('What a table in Redis says of a write', () => {
   });
 });
 
+describe('What a table in Redis puts back', () => {
+  const there = writesOf(150).map(({ key, value }, index) => ({ key, value, version: index + 1 }));
+  /** Loses all that the table has before the call of this number. */
+  const losing = (before: number): void => {
+    for (const script of [restoreScript, restoredScript]) {
+      const { run } = script;
+      jest.spyOn(script, 'run').mockImplementation(async (...args) => {
+        if (before-- === 0) await server.cli('DEL', rows, versions, marks, head);
+        return run.apply(script, args);
+      });
+    }
+  };
+
+  it.each([1, 2])('is not taken for put back when it is lost before call %s is done', async (before) => {
+    losing(before);
+    await expect(tableOf().restore(there, 7)).rejects.toThrow('lost data while rows were restored');
+    expect(await tableOf().restore(there, 7)).toBe((await tableOf().since(0)).life);
+    expect((await tableOf().since(0)).rows).toMatchObject([...there, { key: PUT_BACK }]);
+  });
+
+  it('is put back in one life, also when that begins with it', async () => {
+    losing(0);
+    const life = await tableOf().restore(there, 0);
+    expect(life).toMatch(/^\d{16}$/);
+    expect((await tableOf().since(0)).life).toBe(life);
+  });
+});
+
 describe('A hint of a table in Redis', () => {
   const hintOf = async (abouts: (string | undefined)[]): Promise<string[] | undefined> => {
     const [before, table] = [heard.length, tableOf()];

@@ -43,7 +43,15 @@ export const ROOMS = {
   rows: {
     sources: [
       ...at('backend/tables', 'table.replica.ts', 'replica.rows.ts', 'replica.schedule.ts', 'unusable.rows.ts'),
-      ...at('backend/tables', 'full.read.ts', 'local.table.ts', 'redis.table.ts', 'table.ts', 'table.scripts.ts'),
+      ...at(
+        'backend/tables',
+        'replica.loss.ts',
+        'full.read.ts',
+        'local.table.ts',
+        'redis.table.ts',
+        'table.ts',
+        'table.scripts.ts',
+      ),
     ],
     specs: [
       ...at('backend', 'tables', 'local.ports.spec.ts'),

@@ -128,7 +128,7 @@ describe('Reading rows', () => {
 
 describe('Putting rows back after a loss of data', () => {
   const restore = (...rows: [key: string, version: number, value: string][]): Promise<unknown> =>
-    restoreScript.run(redis, [ROWS, VERSIONS, MARKS], rows.flat());
+    restoreScript.run(redis, [ROWS, VERSIONS, MARKS, HEAD], rows.flat());
   const restored = (known: number, some: boolean): Promise<unknown> =>
     restoredScript.run(redis, [VERSIONS, MARKS, HEAD], ['hints', HINT, known, some ? 1 : 0]);
 
@@ -137,10 +137,24 @@ describe('Putting rows back after a loss of data', () => {
     await row('c', 30, 'newer');
     await row('d', 20, 'same');
     await mark('e', 5);
-    expect(await restore(['a', 5, 'A'], ['b', 11, 'B'], ['c', 20, 'C'], ['d', 20, 'D'], ['e', 6, 'E'])).toBe(3);
+    await redis.hset(HEAD, 'life', '5');
+    const reply = await restore(['a', 5, 'A'], ['b', 11, 'B'], ['c', 20, 'C'], ['d', 20, 'D'], ['e', 6, 'E']);
+    expect(reply).toEqual([3, '5']);
     expect(await redis.hgetall(ROWS)).toEqual({ a: 'A', b: 'B', c: 'newer', d: 'same', e: 'E' });
     expect(await versions()).toEqual(['a', '5', 'e', '6', 'b', '11', 'd', '20', 'c', '30']);
     expect(await marks()).toEqual([]);
+  });
+
+  it('begins the life of the table with the first of them, and keeps it', async () => {
+    expect(await restore()).toEqual([0, '']);
+    expect(await redis.exists(HEAD)).toBe(0);
+    const [count, life] = (await restore(['a', 5, 'A'])) as [number, string];
+    expect(count).toBe(1);
+    expectNow(Number(life));
+    expect(await redis.hgetall(HEAD)).toEqual({ life });
+    expect(await restore(['a', 5, 'A'], ['b', 6, 'B'])).toEqual([1, life]);
+    expect(await restore(['a', 5, 'A'])).toEqual([0, life]);
+    expect(await restored(9, true)).toBe(life);
   });
 
   it('begins the life of the table, says so, and raises the watermark to what was known', async () => {

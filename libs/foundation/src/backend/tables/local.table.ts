@@ -89,6 +89,26 @@ export class LocalTable implements Table {
     this.#life = '';
   }
 
+  /**
+   * Returns what sets the table back to what it is now, as when a replica of Redis that is behind becomes the primary;
+   * for tests.
+   */
+  kept(): () => void {
+    const [rows, marks, log, floor, life] = [
+      [...this.#rows],
+      [...this.#marks],
+      [...this.#log],
+      this.#floor,
+      this.#life,
+    ];
+    return () => {
+      this.lose();
+      for (const [key, row] of rows) this.#rows.set(key, row);
+      for (const [key, version] of marks) this.#marks.set(key, version);
+      [this.#log, this.#floor, this.#life] = [[...log], floor, life];
+    };
+  }
+
   #newest(): number {
     return this.#log.at(-1)?.version ?? 0;
   }

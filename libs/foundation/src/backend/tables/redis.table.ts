@@ -101,13 +101,22 @@ export class RedisTable implements Table {
   async restore(rows: readonly TableRow[], known: number): Promise<string> {
     const { rows: hash, versions, marks, head } = this.#keys;
     let count = 0;
+    let life = '';
+    // INVARIANT (I9): what was restored before another loss is lost again, and is not taken for restored.
+    const isIn = (now: string): void => {
+      if (life !== '' && now !== life) throw new Error('The table lost data while rows were restored.');
+      life = now;
+    };
     for (const batch of batches(rows)) {
       const args = batch.flatMap((row) => [row.key, row.version, this.#sign(row.key, row.value)]);
-      count += toNumber(await restoreScript.run(this.client, [hash, versions, marks], args));
+      const [restored, now = ''] = toTexts(await restoreScript.run(this.client, [hash, versions, marks, head], args));
+      count += toNumber(restored);
+      isIn(now);
     }
     if (count === 0 && known === 0) return '';
     const args = [...this.#hint, known, count > 0 ? 1 : 0];
-    return String(await restoredScript.run(this.client, [versions, marks, head], args));
+    isIn(String(await restoredScript.run(this.client, [versions, marks, head], args)));
+    return life;
   }
 
   async remove(rows: readonly RowSeen[]): Promise<string[]> {

@@ -67,6 +67,8 @@ const step = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('sync' as const), by: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('keep' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('set back' as const) }) },
 );
 
 it('have the last acknowledged word of every row in the end, in whatever order everything comes', async () => {
@@ -105,6 +107,7 @@ it('have the last acknowledged word of every row in the end, in whatever order e
         }
         isOver = false;
         nodes.forEach(({ remote }, index) => (remote.faults = given[index]!));
+        let setBack = table.kept();
         const acknowledged = new Map<string, Row>();
         const working: Promise<unknown>[] = [];
         const begin = (work: () => Promise<unknown>): void => void working.push(work().catch(() => undefined));
@@ -113,8 +116,13 @@ it('have the last acknowledged word of every row in the end, in whatever order e
             label: JSON.stringify(each),
             builder: () => {
               now += 1;
-              if (each.kind === 'lose') {
-                table.lose();
+              if (each.kind === 'keep') {
+                setBack = table.kept();
+                return Promise.resolve();
+              }
+              if (each.kind === 'lose' || each.kind === 'set back') {
+                if (each.kind === 'lose') table.lose();
+                else setBack();
                 // Each node hears of it with its next heartbeat.
                 for (const { replica } of nodes)
                   begin(async () => arrives('the news of a loss').then(() => replica.lost()));

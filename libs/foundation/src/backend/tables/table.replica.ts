@@ -7,6 +7,7 @@ import { describe, show } from '../../errors/describe.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
 import { type FullRead, readAll } from './full.read.js';
+import { type Loss, ReplicaLoss } from './replica.loss.js';
 import type { Draft, ReplicaOptions, Replicated } from './replica.options.js';
 import { ReplicaRows } from './replica.rows.js';
 import { ReplicaSchedule } from './replica.schedule.js';
@@ -27,12 +28,6 @@ const MAX_CONFLICTS = 20;
  * before drop marks without raising it.
  */
 const TOO_LONG_MS = KEEP_MARKS_MS / 2;
-/** A loss of data that has not been mended yet. */
-interface Loss {
-  since: number;
-  /** True when this replica had been out of touch for long when it came. */
-  stale: boolean;
-}
 
 /**
  * See the file header.
@@ -51,11 +46,8 @@ export class TableReplica<T extends Replicated> {
   readonly #rows: ReplicaRows<T>;
   readonly #logger = new ThrottledLog();
   readonly #now: () => number;
+  readonly #loss: ReplicaLoss;
   #version = 0;
-  #life = '';
-  /** When this replica was last known to be complete. */
-  #heardAt: number;
-  #loss: Loss | undefined;
   /** Something was missed; stays until a full read has worked. */
   #mustReadAnew = false;
   readonly #schedule: ReplicaSchedule;
@@ -66,7 +58,7 @@ export class TableReplica<T extends Replicated> {
   ) {
     this.#now = options.now ?? monotonicNow;
     this.#rows = new ReplicaRows(options);
-    this.#heardAt = this.#now();
+    this.#loss = new ReplicaLoss(options, this.#now);
     this.#schedule = new ReplicaSchedule({
       what: options.what,
       now: this.#now,
@@ -94,7 +86,7 @@ export class TableReplica<T extends Replicated> {
 
   /** True from a loss of data until this replica has been restored; what it lacks may only be lost. */
   get isMending(): boolean {
-    return this.#loss !== undefined;
+    return this.#loss.current !== undefined;
   }
 
   // -- writing ------------------------------------------------------------------------------------------------------
@@ -120,12 +112,16 @@ export class TableReplica<T extends Replicated> {
       const askedAt = this.#now();
       const written = await this.table.put(writes);
       const { versions, life } = written;
-      if (this.#life === '') this.#life = life;
+      this.#loss.noteLife(life);
+      if (this.#loss.life === '') this.#loss.life = life;
       left = this.#rows.acceptWritten(writes, versions);
       this.#advance(written, askedAt);
       if (left.length < writes.length) this.options.settled?.();
       if (left.length === 0) return;
+      const before = left.map((key) => this.versionOf(key));
       await this.sync();
+      // INVARIANT (I9): the table has an older row than this replica, which nobody has written since: it went back.
+      if (left.some((key, index) => this.versionOf(key) === before[index])) await this.lost();
     }
     const { what } = this.options;
     throw new ConflictError(`entry ${show(left[0])} of the ${what}`, MAX_CONFLICTS);
@@ -136,10 +132,10 @@ export class TableReplica<T extends Replicated> {
    * before and nothing came in between. Not while it is read: that read began where the replica was.
    */
   #advance({ versions, life, follows }: TableWritten, askedAt: number): void {
-    const isBehind = follows !== this.#version || this.#version === 0 || life !== this.#life;
-    if (isBehind || this.#loss !== undefined || this.#mustReadAnew || this.#schedule.isReading) return;
+    const isBehind = follows !== this.#version || this.#version === 0 || life !== this.#loss.life;
+    if (isBehind || this.isMending || this.#mustReadAnew || this.#schedule.isReading) return;
     for (const version of versions) this.#version = Math.max(this.#version, version ?? 0);
-    this.#heardAt = askedAt;
+    this.#loss.heardAt = askedAt;
   }
 
   /**
@@ -174,45 +170,40 @@ export class TableReplica<T extends Replicated> {
 
   /** Called with each beat: the newest version of the table, as Redis says. */
   heard(tableVersion: number): Promise<void> {
-    if (tableVersion !== this.#version || this.#loss !== undefined || this.#mustReadAnew) return this.syncSoon();
+    if (tableVersion !== this.#version || this.isMending || this.#mustReadAnew) return this.syncSoon();
     if (this.#replacements().length > 0) return this.syncSoon();
-    this.#heardAt = this.#now();
+    this.#loss.heardAt = this.#now();
     return Promise.resolve();
   }
 
   /** Called when Redis came back without its newest data. */
   lost(): Promise<void> {
-    this.#markLost();
+    this.#loss.mark();
     return this.syncSoon();
   }
 
   async #read(): Promise<void> {
     const askedAt = this.#now();
-    if (askedAt - this.#heardAt > TOO_LONG_MS && this.#rows.size > 0) this.#mustReadAnew = true;
+    if (askedAt - this.#loss.heardAt > TOO_LONG_MS && this.#rows.size > 0) this.#mustReadAnew = true;
     const page = await this.table.since(this.#version);
-    // INVARIANT (I9): what a newer life holds is not taken into this replica before it is known what is to be restored.
-    if (this.#isOtherLife(page) || page.version < this.#version) this.#markLost();
-    const loss = this.#loss;
-    if (loss === undefined) await this.#catchUp(page);
-    else if (!(await this.#mend(page, loss))) return;
-    this.#heardAt = askedAt;
+    const isLost = this.#tellsOfLoss(page) || this.isMending;
+    const last = isLost ? page : await this.#catchUp(page);
+    const loss = this.#loss.current;
+    if (loss !== undefined && !(await this.#mend(last, loss))) return;
+    this.#loss.heardAt = askedAt;
     await this.#rows.writeBack(this.table, this.#replacements(), this.#now());
   }
 
-  #isOtherLife({ life }: TablePage): boolean {
-    return this.#life !== '' && life !== this.#life;
+  #tellsOfLoss(page: TablePage): boolean {
+    return this.#loss.notePage(page, this.#version, this.#mustReadAnew);
   }
 
-  #markLost(): void {
-    const now = this.#now();
-    const { staleAfterMs = Infinity } = this.options;
-    const stale = this.#loss?.stale ?? now - this.#heardAt > staleAfterMs;
-    // Another one each time: what is lost while an earlier loss is mended is not mended by that.
-    this.#loss = { since: this.#loss?.since ?? now, stale };
-  }
-
-  /** The usual way: page by page from where this replica is, unless there is a gap. */
-  async #catchUp(first: TablePage): Promise<void> {
+  /**
+   * The usual way: page by page from where this replica is, unless there is a gap; returns the last page.
+   *
+   * INVARIANT (I9): between two pages data can be lost as well, and what this replica has is to be restored then.
+   */
+  async #catchUp(first: TablePage): Promise<TablePage> {
     let page = first;
     if (this.#version === 0) return this.#readAnew(first);
     for (;;) {
@@ -221,29 +212,23 @@ export class TableReplica<T extends Replicated> {
       if (this.#mustReadAnew) return this.#readAnew();
       this.#rows.apply(page.rows);
       this.#version = page.more ? page.rows.at(-1)!.version : page.version;
-      if (!page.more) return;
+      if (!page.more) return page;
       page = await this.table.since(this.#version);
-      this.#requireNoLoss(page);
+      if (this.#tellsOfLoss(page)) return page;
     }
   }
 
-  /** INVARIANT (I9): between two pages data can be lost as well, and what this replica has is to be restored then. */
-  #requireNoLoss(page: TablePage): void {
-    if (!this.#isOtherLife(page) && page.version >= this.#version) return;
-    this.#markLost();
-    throw new Error(`The ${this.options.what} lost data while it was read; it is read again.`);
-  }
-
-  async #readAnew(first?: TablePage): Promise<void> {
+  async #readAnew(first?: TablePage): Promise<TablePage> {
     const read = await this.#readAll(first);
     this.#rows.dropUnseen(read.seen, ({ version }) => version <= read.anchor);
     this.#adopt(read);
+    return read.last;
   }
 
   #adopt({ seen, last: { version, life } }: FullRead): void {
     this.#rows.unusable.retain(seen);
     this.#version = version;
-    this.#life = life;
+    this.#loss.life = life;
     this.#mustReadAnew = false;
   }
 
@@ -252,7 +237,8 @@ export class TableReplica<T extends Replicated> {
    */
   async #readAll(first?: TablePage): Promise<FullRead> {
     const check = (page: TablePage): void => {
-      if (this.#loss === undefined) this.#requireNoLoss(page);
+      if (this.isMending) this.#loss.noteLife(page.life);
+      else if (this.#tellsOfLoss(page)) throw new Error(`The ${this.options.what} lost data while it was read anew.`);
     };
     return readAll(this.table, this.options.what, { first, check, apply: (rows) => this.#rows.apply(rows) });
   }
@@ -263,10 +249,11 @@ export class TableReplica<T extends Replicated> {
   async #mend(page: TablePage, loss: Loss): Promise<boolean> {
     const { write, patienceMs } = this.options;
     const known = this.#version;
-    const isOtherLife = this.#isOtherLife(page) || page.life === '';
+    const isOtherLife = this.#loss.isOtherLife(page) || page.life === '';
     // In the same life the watermark and the marks are there, so first it catches up like any other.
     if (loss.stale && !isOtherLife && page.version >= known) {
       await this.#catchUp(page);
+      if (this.#loss.current !== loss) return false;
     } else if (loss.stale && this.#now() - loss.since < (patienceMs?.() ?? 0)) {
       return false;
     }
@@ -284,16 +271,17 @@ export class TableReplica<T extends Replicated> {
         const life = await this.table.restore(rows, isOtherLife ? known : 0);
         // INVARIANT (I9): a replica that restored rows knows their life, so that the loss of that one is noticed as
         // well.
+        if (life !== '') this.#loss.noteLife(life);
         if (life !== '') read = { ...read, last: { ...read.last, life } };
       }
     }
     this.#adopt(read);
-    if (this.#loss === loss) this.#loss = undefined;
+    this.#loss.mended(loss);
     return true;
   }
 
   /** INVARIANT (I9): not while a loss is mended: what other nodes know may be newer. */
   #replacements(): TableWrite[] {
-    return this.#loss === undefined ? this.#rows.unusable.replacements(this.#now()) : [];
+    return this.isMending ? [] : this.#rows.unusable.replacements(this.#now());
   }
 }

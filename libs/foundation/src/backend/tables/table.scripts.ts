@@ -93,14 +93,15 @@ return reply
 );
 
 /**
- * KEYS rows, versions, marks · ARGV key, version, value of each → how many were restored.
+ * KEYS rows, versions, marks, head · ARGV key, version, value of each → how many were restored, and the life that they
+ * are in; '' when there is none.
  *
  * INVARIANT (I9): a row that is restored keeps its version, so of one key the highest version wins, in whatever order
  * and in whatever slices nodes restore rows: an old "wanted" never wins over a "stopped" that another node knows of.
  */
 export const restoreScript = new Script(
   'foundationTableRestore',
-  `
+  `${NEWER}${LIFE}
 local count = 0
 for i = 1, #ARGV, 3 do
   local version = redis.call('ZSCORE', KEYS[2], ARGV[i])
@@ -111,7 +112,8 @@ for i = 1, #ARGV, 3 do
     count = count + 1
   end
 end
-return count
+if count > 0 then return { count, life(KEYS[4], newer(KEYS[2])) } end
+return { 0, redis.call('HGET', KEYS[4], 'life') or '' }
 `,
 );
 
