@@ -8,10 +8,14 @@ import {
   Callable,
   Channel,
   ClusterCron,
+  DeclarationError,
   FoundationModule,
   getProcessToken,
+  Partitioned,
   ProcessManager,
   type Remote,
+  Replicated,
+  Service,
   Singleton,
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
@@ -153,5 +157,73 @@ describe('Two applications in one process', () => {
     } finally {
       await second.close();
     }
+  });
+});
+
+describe.each([
+  ['@Channel', () => Channel('events')],
+  ['@Callable', () => Callable()],
+  ['@ClusterCron', () => ClusterCron('0 0 * * *')],
+])('%s', (name, mark) => {
+  const method = (): PropertyDescriptor => ({ value: () => undefined });
+
+  it('is refused on a static method', () => {
+    class Feed {}
+    const place = `${name} of Feed.hear has no effect: the method is static. `;
+    expect(() => mark()(Feed, 'hear', method())).toThrow(place);
+    expect(() => mark()(Feed, 'hear', method())).toThrow(DeclarationError);
+  });
+
+  it('is refused on a getter, on a property, and on a name that is a symbol', () => {
+    class Feed {}
+    const on = (key: string | symbol, descriptor?: PropertyDescriptor) => () =>
+      (mark() as (target: object, key: string | symbol, descriptor?: PropertyDescriptor) => void)(
+        Feed.prototype,
+        key,
+        descriptor,
+      );
+    const none = `${name} of Feed.hear has no effect: it is no method. `;
+    expect(on('hear', { get: () => () => undefined })).toThrow(none);
+    expect(on('hear')).toThrow(none);
+    expect(on(Symbol('hear'), method())).toThrow(`${name} of Feed.Symbol(hear) has no effect: a method whose name is`);
+  });
+
+  it('is refused twice on one method, and not on one that overrides another', () => {
+    class Feed {}
+    class Sub extends Feed {}
+    const descriptor = method();
+    mark()(Feed.prototype, 'hear', descriptor);
+    expect(() => mark()(Feed.prototype, 'hear', descriptor)).toThrow(
+      `${name} of Feed.hear has no effect: the method has another one, and one counts. `,
+    );
+    expect(() => mark()(Sub.prototype, 'hear', method())).not.toThrow();
+  });
+
+  it('says that the compiler takes it for another kind of decorator', () => {
+    const standard = mark() as unknown as (method: () => void, context: object) => void;
+    expect(() => standard(() => undefined, { kind: 'method', name: 'hear' })).toThrow(
+      `${name} of hear has no effect: it is compiled as ECMAScript has it`,
+    );
+  });
+});
+
+describe('Two decorators of a class that exclude each other', () => {
+  it.each([
+    ['@Service', () => [Service(), Service({ name: 'prices' })]],
+    ['@Singleton', () => [Replicated(), Singleton()]],
+    ['@Replicated', () => [Partitioned(), Replicated()]],
+    ['@Partitioned', () => [Singleton(), Partitioned()]],
+  ])('are refused: %s', (name, marks) => {
+    class Feed {}
+    const [first, second] = marks();
+    first!(Feed);
+    expect(() => second!(Feed)).toThrow(`${name} of Feed has no effect: the class has another one of the kind`);
+    class Sub extends Feed {}
+    expect(() => second!(Sub)).not.toThrow();
+  });
+
+  it('are refused on what is no class', () => {
+    class Feed {}
+    expect(() => Service()(Feed.prototype as never)).toThrow('@Service of Feed has no effect: it is on no class');
   });
 });

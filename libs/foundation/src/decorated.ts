@@ -6,6 +6,7 @@ import { Scope, type Type } from '@nestjs/common';
 import { type DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { DeclarationError } from './errors/config.errors.js';
+import { isObject } from './wire/decode.js';
 
 /** A class that is a provider or a controller of the application. */
 export interface FoundClass {
@@ -34,6 +35,55 @@ export interface Found {
 export interface MarkedMethod<T> {
   method: string;
   metadata: T;
+}
+
+/**
+ * A decorator that leaves its mark on a method, where {@link markedMethods} finds it.
+ *
+ * @param read what the mark is, given the class and the method for its errors.
+ * @throws DeclarationError while the class is read, where nobody would find the mark: on a static method, on what is no
+ *   method, on a name that is a symbol, and beside another mark of the kind, which it would replace.
+ */
+export function markMethod(mark: symbol, decorator: string, read: (place: string) => unknown): MethodDecorator {
+  return (target: object, key: unknown, descriptor?: PropertyDescriptor) => {
+    const owner = typeof target === 'function' ? target : target.constructor;
+    const standard = isObject(key);
+    const place = standard ? String(key['name']) : `${owner.name}.${String(key)}`;
+    const refuse = (problem: string, advice: string): never => {
+      throw new DeclarationError(`${decorator} of ${place}`, problem, advice);
+    };
+    if (standard)
+      return refuse('it is compiled as ECMAScript has it', 'Compile with experimentalDecorators, as Nest does.');
+    if (owner === target) refuse('the method is static', 'Put it on a method of an instance.');
+    const method: unknown = descriptor?.value;
+    if (typeof method !== 'function') {
+      return refuse('it is no method', 'Put it on a method, neither a property nor an accessor.');
+    }
+    if (typeof key === 'symbol') refuse('a method whose name is a symbol cannot be found', 'Give it a name.');
+    if (Reflect.hasOwnMetadata(mark, method)) {
+      refuse('the method has another one, and one counts', 'Write a method for each; they may call a common one.');
+    }
+    Reflect.defineMetadata(mark, read(place), method);
+  };
+}
+
+/**
+ * A decorator that leaves its mark on a class.
+ *
+ * @throws DeclarationError while the class is read: on what is no class, and beside another mark of the kind.
+ */
+export function markClass(mark: symbol, decorator: string, metadata: unknown): ClassDecorator {
+  return (target: object) => {
+    const refuse = (name: string, problem: string, advice: string): never => {
+      throw new DeclarationError(`${decorator} of ${name}`, problem, advice);
+    };
+    if (typeof target !== 'function')
+      return refuse(target.constructor.name, 'it is on no class', 'Put it on the class.');
+    if (Reflect.hasOwnMetadata(mark, target)) {
+      refuse(target.name, 'the class has another one of the kind, and one counts', 'Remove one of them.');
+    }
+    Reflect.defineMetadata(mark, metadata, target);
+  };
 }
 
 /** Looks once, for all explorers; called when Nest has made every instance. */

@@ -366,6 +366,6 @@ describe('arguments with schemas', () => {
   });
 
   it.each([[5], [['x']], [[class NoRules {}]], [Array(17).fill(z.string())]])('must be schemas, not %p', (args) => {
-    expect(() => Callable({ args: args as never })({}, 'take', {})).toThrow(ArgumentError);
+    expect(() => Callable({ args: args as never })({}, 'take', { value: () => 5 })).toThrow(ArgumentError);
   });
 });

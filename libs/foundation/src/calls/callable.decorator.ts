@@ -1,6 +1,7 @@
 /**
  * Marks a method that other nodes may call. Sets metadata and nothing else; the calls read it.
  */
+import { markMethod } from '../decorated.js';
 import { KEYS } from '../enhancers/enhancer.metadata.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
@@ -49,13 +50,11 @@ export interface CallableOptions {
  * A method that overrides a marked one has its mark, unless that one has guards, pipes, interceptors or filters: then
  * it needs them, and the mark, itself.
  *
- * @throws ArgumentError for an unknown option.
+ * @throws ArgumentError for an option that is not valid; DeclarationError on a static method, on what is no method, and
+ *   on a method that has one already.
  */
 export function Callable(options: CallableOptions = {}): MethodDecorator {
-  return (target, key, descriptor) => {
-    const subject = `@Callable() ${target.constructor.name}.${String(key)}`;
-    Reflect.defineMetadata(CALLABLE_METADATA, markFrom(subject, options), descriptor.value as object);
-  };
+  return markMethod(CALLABLE_METADATA, '@Callable', (place) => markFrom(`@Callable() ${place}`, options));
 }
 
 function markFrom(subject: string, options: unknown): CallableMark {

@@ -1,6 +1,7 @@
 /**
  * Marks a method as the handler of a channel. Sets metadata and nothing else; the explorer reads it.
  */
+import { markMethod } from '../decorated.js';
 import type { ChannelName, SubscribeOptions } from './channel.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
@@ -24,10 +25,12 @@ export interface ChannelMetadata {
  * @Channel('events', { type: 'order.placed', payload: OrderPlaced, group: 'mailers' })
  * onPlaced(order: OrderPlaced, meta: MessageMeta) { … }
  * ```
+ *
+ * A method hears one channel: for two, write a method for each.
+ *
+ * @throws DeclarationError on a static method, on what is no method, and on a method that has one already.
  */
 export function Channel(channel: ChannelName, options: SubscribeOptions = {}): MethodDecorator {
   const metadata: ChannelMetadata = { channel, options };
-  return (_target, _key, descriptor) => {
-    Reflect.defineMetadata(CHANNEL_METADATA, metadata, descriptor.value as object);
-  };
+  return markMethod(CHANNEL_METADATA, '@Channel', () => metadata);
 }

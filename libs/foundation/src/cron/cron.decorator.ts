@@ -2,7 +2,7 @@
  * Marks a method as a job that runs by the clock, once in the cluster. Sets metadata and nothing else; the explorer
  * reads it.
  */
-import { DeclarationError } from '../errors/config.errors.js';
+import { markMethod } from '../decorated.js';
 import type { CronCause } from '../telemetry/events.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
@@ -69,21 +69,12 @@ export interface CronRun {
  * Underneath: a singleton `cron:<name>`, the hash `…:cron:<name>`, and `CronTime` of the package `cron`
  * (`npm i cron`; @nestjs/schedule brings it). On a method of any provider or controller that is shared; the start fails
  * with a `DeclarationError` for what is no expression, time zone or option, and for a name that two have.
+ *
+ * A method has one of them: for two times, write them in one expression, or a method for each.
+ *
+ * @throws DeclarationError on a static method, on what is no method, and on a method that has one already.
  */
 export function ClusterCron(expression: string, options: ClusterCronOptions = {}): MethodDecorator {
   const metadata: CronMetadata = { expression, options };
-  return (target: object, key: string | symbol, descriptor?: PropertyDescriptor) => {
-    const method: unknown = descriptor?.value;
-    const isStatic = typeof target === 'function';
-    const owner = isStatic ? (target as { name: string }).name : target.constructor.name;
-    const subject = `@ClusterCron of ${owner}.${String(key)}`;
-    if (isStatic) throw new DeclarationError(subject, 'the method is static', 'Put it on a method of an instance.');
-    if (typeof method !== 'function') {
-      throw new DeclarationError(subject, 'it is no method', 'Put it on a method of a provider or a controller.');
-    }
-    if (typeof key === 'symbol') {
-      throw new DeclarationError(subject, 'a method whose name is a symbol cannot be found', 'Give it a name.');
-    }
-    Reflect.defineMetadata(CRON_METADATA, metadata, method);
-  };
+  return markMethod(CRON_METADATA, '@ClusterCron', () => metadata);
 }

@@ -19,7 +19,7 @@ export class FoundationConfigError extends FoundationError {
   }
 }
 
-/** A decorator stands where it can have no effect; thrown while the application starts. */
+/** A decorator stands where it can have no effect; thrown where it stands, or while the application starts. */
 export class DeclarationError extends FoundationError {
   constructor(
     readonly subject: string,

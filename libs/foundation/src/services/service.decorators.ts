@@ -1,6 +1,7 @@
 /**
  * Marks a class as a service. Sets metadata and nothing else; the explorer reads it.
  */
+import { markClass } from '../decorated.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
 export const SERVICE_METADATA = Symbol.for('foundation:service');
@@ -20,7 +21,9 @@ export interface ServiceOptions {
  *
  * Underneath: `ServiceMesh.registerService` once the node has joined. On a `@Singleton`, `@Replicated` or
  * `@Partitioned` class: while an instance runs here.
+ *
+ * @throws DeclarationError on a class that has one already.
  */
 export function Service(options: ServiceOptions = {}): ClassDecorator {
-  return (target) => Reflect.defineMetadata(SERVICE_METADATA, options, target);
+  return markClass(SERVICE_METADATA, '@Service', options);
 }

@@ -4,6 +4,7 @@
 import { Injectable, type Type } from '@nestjs/common';
 import type { ProcessCount, ProcessKind } from '../../cluster/slot.names.js';
 import type { ProcessDefaults } from '../../config/options.js';
+import { markClass } from '../../decorated.js';
 import type { PlacementName } from '../placement/placement.exclusion.js';
 import { noteInjectable } from './process.tokens.js';
 
@@ -71,7 +72,7 @@ export interface PartitionedOptions extends SingletonOptions {
  * depend on something that is.
  */
 export function Singleton(options: SingletonOptions = {}): ClassDecorator {
-  return markProcess({ kind: 'singleton', count: 1, options });
+  return markProcess('@Singleton', { kind: 'singleton', count: 1, options });
 }
 
 /**
@@ -82,7 +83,7 @@ export function Singleton(options: SingletonOptions = {}): ClassDecorator {
  * node's own record says how its instance is doing, and it goes on while the node is cut off from Redis.
  */
 export function Replicated({ replicas = 'all', ...options }: ReplicatedOptions = {}): ClassDecorator {
-  return markProcess({ kind: 'replicated', count: replicas, options });
+  return markProcess('@Replicated', { kind: 'replicated', count: replicas, options });
 }
 
 /**
@@ -92,7 +93,7 @@ export function Replicated({ replicas = 'all', ...options }: ReplicatedOptions =
  * Underneath: one Redlock lease for each partition on `…:lease:<name>/<i>`, placed by rendezvous hashing.
  */
 export function Partitioned({ partitions = 64, ...options }: PartitionedOptions = {}): ClassDecorator {
-  return markProcess({ kind: 'partitioned', count: partitions, options });
+  return markProcess('@Partitioned', { kind: 'partitioned', count: partitions, options });
 }
 
 /** The mark a decorator left on the class itself; not an inherited one. */
@@ -100,10 +101,11 @@ export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
   return Reflect.getOwnMetadata(PROCESS_METADATA, type) as ProcessMetadata | undefined;
 }
 
-function markProcess(metadata: ProcessMetadata): ClassDecorator {
+function markProcess(decorator: string, metadata: ProcessMetadata): ClassDecorator {
+  const mark = markClass(PROCESS_METADATA, decorator, metadata);
   return (target) => {
+    mark(target);
     Injectable()(target);
-    Reflect.defineMetadata(PROCESS_METADATA, metadata, target);
     noteInjectable(target as unknown as Type<unknown>);
   };
 }
