@@ -178,6 +178,20 @@ describe('A client of ioredis among the providers', () => {
     expect(await redis.ping()).toBe('PONG');
   });
 
+  it.each(['found', 'given', 'options'])('may read numbers as texts and pipeline by itself (%s)', async (way) => {
+    const odd = { stringNumbers: true, enableAutoPipelining: true, autoPipeliningIgnoredCommands: ['ping'] };
+    const redis = client({ ...odd, readOnly: true, scripts: { evalsha: { lua: 'return 1', numberOfKeys: 0 } } });
+    const named = way === 'options' ? { options: { ...place(), ...odd, commandTimeout: 1 } } : (redis as never);
+    const app = await boot(
+      way === 'found' ? { providers: [{ provide: 'REDIS', useValue: redis }] } : { options: { redis: named } },
+    );
+    await joined(app);
+    await app.get(ProcessManager).startSingleton(Feed, [], { name: 'other' });
+    await eventually(async () => (await app.get(ProcessManager).lookupSingleton('other')) !== undefined);
+    expect(await redis.incr('number')).toBe('1');
+    await redis.del('number');
+  });
+
   it('may be there twice', async () => {
     const providers = ['REDIS_A', 'REDIS_B'].map((provide) => ({ provide, useFactory: () => client() }));
     await joined(await boot({ providers }));

@@ -12,7 +12,8 @@ import type { TopologyStrategy } from './topology.strategy.js';
 /**
  * What Foundation needs of a ready-made ioredis client (`Redis` of ioredis 5 or 6).
  *
- * It is adopted: Foundation makes its own connections with `duplicate()` and never closes yours.
+ * It is adopted: Foundation makes its own connections with `duplicate()`, of which `redis.options` says
+ * what they take over, and never closes yours.
  */
 export interface RedisClient {
   readonly status: string;
@@ -63,7 +64,11 @@ export interface RedisEndpoint {
   name?: string;
   /** Some nodes of a Redis Cluster; the others are found through them. */
   cluster?: RedisAddress[];
-  /** Passed to every ioredis client as it is (`tls`, `sentinels`, `family`, …). */
+  /**
+   * What else every ioredis client gets (`tls`, `sentinels`, `family`, …). What changes what is sent, when, or what is
+   * read (`enableAutoPipelining`, `stringNumbers`, `commandTimeout`, `readOnly`, …) stays as Foundation needs it, and a
+   * `keyPrefix` is refused.
+   */
   options?: Record<string, unknown>;
 }
 

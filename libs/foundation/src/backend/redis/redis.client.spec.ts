@@ -1,7 +1,18 @@
 import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Cluster, ClusterOptions, Redis } from 'ioredis';
-import { createClient, endWhenSilent, listenFirst, readBeforeTimeout, saidBy } from './redis.client.js';
+import { Cluster, type ClusterOptions, Redis } from 'ioredis';
+import type { RedisClient } from '../../config/options.js';
+import {
+  createClient,
+  createPubSubClient,
+  endWhenSilent,
+  listenFirst,
+  readBeforeTimeout,
+  saidBy,
+} from './redis.client.js';
+import { checkOptions, OWN_OF_CLUSTER, OWN_OPTIONS } from './redis.endpoint.js';
 
 class FakeStream extends EventEmitter {
   destroyed = false;
@@ -190,5 +201,133 @@ describe('a client of a Redis Cluster', () => {
     expect(lookedUp(options)).toEqual(['192.0.2.1']);
     expect(options.natMap).toEqual(natMap);
     expect(options.redisOptions).toMatchObject({ tls: { ca: 'x' }, family: 6 });
+  });
+});
+
+describe('the options of our own connections', () => {
+  const theirs = {
+    autoPipeliningIgnoredCommands: ['get'],
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    blockingTimeout: 5,
+    commandTimeout: 5,
+    enableAutoPipelining: true,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    monitor: true,
+    readOnly: true,
+    replyMapping: 'resp3' as const,
+    role: 'slave' as const,
+    scripts: { get: { lua: 'return 1' } },
+    showFriendlyErrorStack: true,
+    socketTimeout: 5,
+    stringNumbers: true,
+  };
+  const own = { ...OWN_OPTIONS, lazyConnect: true };
+  /** Of the connection, and of each node of a Cluster. */
+  const expectOwn = (client: { options: object; disconnect: () => void }): void => {
+    client.disconnect();
+    const { options } = client as { options: ClusterOptions & typeof theirs };
+    const isCluster = 'redisOptions' in options;
+    const { enableOfflineQueue, ...ofNodes } = own;
+    expect(isCluster ? options.redisOptions : options).toMatchObject({ ...ofNodes, family: 4 });
+    if (!isCluster) return void expect(options).toMatchObject({ enableOfflineQueue });
+    expect(options).toMatchObject({ ...OWN_OF_CLUSTER, enableOfflineQueue: true, lazyConnect: true });
+    expect(options.redisOptions).toHaveProperty('db', 0);
+  };
+  const given = { ...theirs, lazyConnect: true, family: 4 };
+  const asAdopted = (client: Redis | Cluster): RedisClient => client;
+
+  it('are not taken over of options that are given', () => {
+    const { scripts: _scripts, autoPipeliningIgnoredCommands: _ignored, ...texts } = theirs;
+    const said = Object.entries({ ...texts, clientInfoTag: 'shop' }).map(([name, value]) => `${name}=${value}`);
+    const query = said.join('&');
+    const byUrl = createClient({ url: `redis://127.0.0.1:1/2?${query}`, options: given }, own);
+    expect(byUrl.options).toMatchObject({ clientInfoTag: 'shop', db: 2, port: 1 });
+    expectOwn(byUrl);
+    expectOwn(createClient({ host: '127.0.0.1', options: given }, own));
+    expectOwn(createPubSubClient({ host: '127.0.0.1', options: given }, own));
+    expectOwn(createClient({ cluster: [{ host: '127.0.0.1', port: 1 }], options: given }, own));
+    expectOwn(createPubSubClient({ cluster: [{ host: '127.0.0.1', port: 1 }], options: given }, own));
+  });
+
+  it('are not taken over of a client of the application', () => {
+    const single = new Redis(given);
+    expectOwn(createClient(asAdopted(single), own));
+    const nodes = [
+      { host: '127.0.0.1', port: 1, stringNumbers: true },
+      'redis://127.0.0.1:2?stringNumbers=true&family=4',
+    ];
+    const several = new Cluster(nodes, {
+      ...{ scaleReads: 'slave', enableAutoPipelining: true, enableReadyCheck: false, shardedSubscribers: true },
+      ...{ showFriendlyErrorStack: true, enableOfflineQueue: false, scripts: theirs.scripts, lazyConnect: true },
+      ...{ clusterNodeRetryStrategy: () => 1, retryDelayOnMoved: 7, retryDelayOnTryAgain: 7 },
+      redisOptions: { ...theirs, family: 4, db: 3 },
+    });
+    const ours = createClient(asAdopted(several), own);
+    expectOwn(ours);
+    const { startupNodes } = ours as unknown as { startupNodes: unknown };
+    expect(startupNodes).toEqual([{ host: '127.0.0.1', port: 1 }, 'redis://127.0.0.1:2?family=4']);
+  });
+
+  it('are decided about, each that ioredis has', () => {
+    const folder = createRequire(import.meta.url)
+      .resolve('ioredis')
+      .replace(/index\.js$/, '');
+    const optionsIn = (file: string, type: string): string[] => {
+      const [, body = ''] =
+        new RegExp(`interface ${type} [^{]*\\{\\n(.*?)\\n\\}`, 's').exec(
+          readFileSync(`${folder}${file}.d.ts`, 'utf8'),
+        ) ?? [];
+      return [...body.matchAll(/^ {4}(\w+)\?:/gm)].map(([, name]) => name!);
+    };
+    // Where Redis is, how to get in, and what no command notices.
+    const taken = [
+      'Connector',
+      'clientInfoTag',
+      'db',
+      'disableClientInfo',
+      'keepAlive',
+      'noDelay',
+      'password',
+      'protocol',
+    ];
+    const ofNodes = ['dnsLookup', 'natMap', 'resolveSrv', 'slotsRefreshInterval', 'useSRVRecords'];
+    // What each role has its own of, or `RedisConnections` and `clusterOptions` set.
+    const set = ['connectTimeout', 'connectionName', 'maxRetriesPerRequest', 'reconnectOnError', 'retryStrategy'];
+    const ofCluster = ['clusterRetryStrategy', 'enableOfflineQueue', 'lazyConnect', 'maxRedirections', 'redisOptions'];
+    const delays = ['retryDelayOnClusterDown', 'retryDelayOnFailover', 'slotsRefreshTimeout'];
+    // How long a start waits, or a part of what is switched off, or of `flushQueue`.
+    const idle = ['blockingTimeoutGrace', 'commandQueue', 'maxLoadingRetryTime', 'offlineQueue', 'username'];
+    const decided = new Set([...Object.keys(OWN_OPTIONS), ...taken, ...set, ...idle]);
+    const redis = optionsIn('redis/RedisOptions', 'CommonRedisOptions');
+    expect(redis.length).toBeGreaterThan(30);
+    expect(redis.filter((name) => !decided.has(name))).toEqual([]);
+    const decidedOfCluster = new Set([...Object.keys(OWN_OF_CLUSTER), ...ofNodes, ...ofCluster, ...delays]);
+    const cluster = optionsIn('cluster/ClusterOptions', 'ClusterOptions');
+    expect(cluster.length).toBeGreaterThan(20);
+    expect(cluster.filter((name) => !decidedOfCluster.has(name))).toEqual([]);
+  });
+
+  it('have no keyPrefix and no other database of a Cluster: that is refused', () => {
+    const refusal = (endpoint: Parameters<typeof checkOptions>[0]): string => {
+      try {
+        checkOptions(endpoint);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'taken';
+    };
+    const single = new Redis({ keyPrefix: 'app:', lazyConnect: true });
+    expect(refusal(asAdopted(single))).toContain('received a client with a keyPrefix, expected a client without one');
+    for (const endpoint of [{ options: { keyPrefix: 'app:' } }, { url: 'redis://127.0.0.1?keyPrefix=app:' }]) {
+      expect(refusal(endpoint)).toContain(
+        '"redis.options.keyPrefix" is not valid: received a keyPrefix, expected none',
+      );
+    }
+    const cluster = [{ host: '127.0.0.1', port: 1 }];
+    expect(refusal({ cluster, db: 2 })).toContain('"redis.db" is not valid: received 2, expected none or 0');
+    expect(refusal({ cluster, db: 0, options: { keyPrefix: '' } })).toBe('taken');
+    expect(refusal({ url: 'redis://127.0.0.1/2', db: 2 })).toBe('taken');
   });
 });

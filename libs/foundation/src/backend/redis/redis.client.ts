@@ -7,9 +7,8 @@ import type { Socket } from 'node:net';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress, RedisClient, RedisEndpoint } from '../../config/options.js';
 import { isClient } from '../../config/resolve.endpoint.js';
-import { FoundationConfigError } from '../../errors/config.errors.js';
 import { exponential, jittered } from '../../time/backoff.js';
-import { nodesOf } from './redis.endpoint.js';
+import { nodesOf, OWN_OF_CLUSTER, withoutOptions } from './redis.endpoint.js';
 
 /** Short and jittered: an incumbent must be back before its own deadline when Redis restarts. */
 export function reconnectIn(attempt: number): number {
@@ -196,8 +195,9 @@ export function createPubSubClient(
   let turn = Math.floor(Math.random() * nodes.length);
   const client: Redis = new Redis({
     ...shared,
-    ...options,
     ...nodes[turn],
+    ...options,
+    db: 0,
     retryStrategy: (attempt) => {
       const all = distinct([...nodes, ...others()]);
       turn = (turn + 1) % all.length;
@@ -218,16 +218,6 @@ export function disconnect(client: Redis): void {
   if (client.status !== 'end') client.disconnect();
 }
 
-/** Refuses an adopted client that cannot be used, before anything is opened. */
-export function checkClient(endpoint: RedisEndpoint | RedisClient): void {
-  if (!isClient(endpoint) || !(endpoint.options as RedisOptions).keyPrefix) return;
-  throw new FoundationConfigError(
-    'redis',
-    'a client with a keyPrefix',
-    'a client without one, because BullMQ and the scripts of Foundation name their keys themselves (use appName)',
-  );
-}
-
 /** The nodes of a Redis Cluster and the options that its connections share; no nodes for anything else. */
 function clusterOf(endpoint: RedisEndpoint | RedisClient): { nodes: RedisAddress[]; shared: RedisOptions } {
   const nodes = nodesOf(endpoint);
@@ -238,7 +228,8 @@ function clusterOf(endpoint: RedisEndpoint | RedisClient): { nodes: RedisAddress
 
 function createPlainClient(endpoint: RedisEndpoint, options: RedisOptions): Redis {
   const all = { ...plainOptions(endpoint), ...options };
-  return endpoint.url === undefined ? new Redis(all) : new Redis(endpoint.url, all);
+  // ioredis prefers what a URL says to its options.
+  return endpoint.url === undefined ? new Redis(all) : new Redis(withoutOptions(endpoint.url, options), all);
 }
 
 function plainOptions(endpoint: RedisEndpoint): RedisOptions {
@@ -253,12 +244,14 @@ type OfCluster = Pick<ClusterOptions, 'dnsLookup' | 'natMap'>;
 const asNamed: NonNullable<ClusterOptions['dnsLookup']> = (name, found) => void found(null, name);
 
 function clusterOptions(given: RedisOptions & OfCluster): ClusterOptions {
-  const { enableOfflineQueue, dnsLookup, natMap, ...redisOptions } = given;
+  const { enableOfflineQueue, dnsLookup, natMap, lazyConnect = false, ...redisOptions } = given;
   const lookup = dnsLookup ?? (redisOptions.tls ? asNamed : undefined);
   let first: unknown[] | undefined;
   return {
-    redisOptions,
+    ...OWN_OF_CLUSTER,
+    redisOptions: { ...redisOptions, lazyConnect, db: 0 },
     enableOfflineQueue,
+    lazyConnect,
     ...(lookup === undefined ? {} : { dnsLookup: lookup }),
     ...(natMap === undefined ? {} : { natMap }),
     clusterRetryStrategy(this: Cluster, attempt) {
@@ -279,7 +272,10 @@ function clusterOptions(given: RedisOptions & OfCluster): ClusterOptions {
 function duplicate(client: Redis | Cluster, options: RedisOptions): Redis {
   if (!client.isCluster) return (client as Redis).duplicate(options);
   const { retryStrategy: _retry, reconnectOnError: _reconnect, ...redisOptions } = options;
-  return remembering((client as Cluster).duplicate(undefined, clusterOptions(redisOptions)));
+  // What is said of a single node wins over the options of all.
+  const { startupNodes } = client as unknown as { startupNodes: readonly (string | number | object)[] };
+  const nodes = startupNodes.map((node) => withoutOptions(node, options));
+  return remembering((client as Cluster).duplicate(nodes, clusterOptions(redisOptions)));
 }
 
 /** How long a connection that is being made is waited for, in milliseconds. */

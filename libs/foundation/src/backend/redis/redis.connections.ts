@@ -12,7 +12,6 @@ import { redisError } from '../../errors/refusal.js';
 import { Log } from '../../logging/log.js';
 import type { ConnectionTrouble } from './connection.trouble.js';
 import {
-  checkClient,
   createClient,
   createPubSubClient,
   disconnect,
@@ -24,7 +23,7 @@ import {
   reconnectIn,
   saidBy,
 } from './redis.client.js';
-import { endpointName } from './redis.endpoint.js';
+import { checkOptions, endpointName, OWN_OPTIONS } from './redis.endpoint.js';
 import { OLDEST, serverFacts } from './redis.info.js';
 import { writtenTogether } from './written.together.js';
 
@@ -68,7 +67,7 @@ export class RedisConnections {
 
   constructor(private readonly config: FoundationConfig) {
     const { redis, quorum } = config;
-    [redis, ...quorum].forEach(checkClient);
+    [redis, ...quorum].forEach((each) => checkOptions(each));
     this.endpoint = [redis, ...quorum].map(endpointName).join(' and ');
     // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up, so silence ends
     // it.
@@ -179,9 +178,9 @@ export class RedisConnections {
     create: typeof createPubSubClient = createClient,
   ): Redis {
     const options: RedisOptions = {
+      ...OWN_OPTIONS,
       connectTimeout: 1000,
       disconnectTimeout: CLOSE_MS,
-      lazyConnect: false,
       retryStrategy: reconnectIn,
       reconnectOnError: (error) => error.message.includes('READONLY'),
       connectionName: `foundation:${this.config.nodeName}:${role}`,

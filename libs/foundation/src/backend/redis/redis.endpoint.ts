@@ -1,10 +1,86 @@
 /**
- * Pure: where a client or an endpoint leads, as logs and announcements say it, without any secret.
- * Used where a Redis is named; needs no ioredis.
+ * Pure: where a client or an endpoint leads, as logs and announcements say it, without any secret, and what of its
+ * options our own connections do not take over. Used where a Redis is named; needs no ioredis.
  */
-import type { Cluster, RedisOptions } from 'ioredis';
+import type { Cluster, ClusterOptions, RedisOptions } from 'ioredis';
 import type { RedisAddress, RedisClient, RedisEndpoint } from '../../config/options.js';
 import { isClient } from '../../config/resolve.endpoint.js';
+import { FoundationConfigError } from '../../errors/config.errors.js';
+
+/**
+ * What changes what is sent, when, in which order, or what a reply becomes: for our own connections as ioredis has it
+ * by default, whatever the application has for its own. What says where Redis is and how to get in is taken over.
+ */
+export const OWN_OPTIONS = {
+  autoPipeliningIgnoredCommands: [],
+  autoResendUnfulfilledCommands: true,
+  autoResubscribe: true,
+  blockingTimeout: undefined,
+  commandTimeout: undefined,
+  enableAutoPipelining: false,
+  enableOfflineQueue: true,
+  enableReadyCheck: true,
+  himportFieldsets: undefined,
+  lazyConnect: false,
+  monitor: false,
+  readOnly: false,
+  replyMapping: 'legacy',
+  role: 'master',
+  scripts: undefined,
+  showFriendlyErrorStack: false,
+  socketTimeout: undefined,
+  stringNumbers: false,
+} as const satisfies RedisOptions;
+
+/**
+ * As in {@link OWN_OPTIONS}: what a client of an application may have otherwise, such as reads from replicas, which may
+ * be behind.
+ */
+export const OWN_OF_CLUSTER = {
+  scaleReads: 'master',
+  enableAutoPipelining: false,
+  autoPipeliningIgnoredCommands: [],
+  enableReadyCheck: true,
+  shardedSubscribers: false,
+  showFriendlyErrorStack: false,
+  scripts: undefined,
+  himportFieldsets: undefined,
+  clusterNodeRetryStrategy: null,
+  retryDelayOnMoved: 0,
+  retryDelayOnTryAgain: 100,
+} as const satisfies ClusterOptions;
+
+/** What leads to a node, a URL or an object, without what `own` has options for. */
+export function withoutOptions<T extends string | number | object>(node: T, own: object): T {
+  if (typeof node === 'object') {
+    return Object.fromEntries(Object.entries(node).filter(([name]) => !(name in own))) as T;
+  }
+  if (typeof node === 'number' || !node.includes('?')) return node;
+  const [place, query] = [node.slice(0, node.indexOf('?')), node.slice(node.indexOf('?') + 1)];
+  const kept = new URLSearchParams([...new URLSearchParams(query)].filter(([name]) => !(name in own)));
+  return (kept.size === 0 ? place : `${place}?${kept.toString()}`) as T;
+}
+
+/** Refuses what cannot be used, before anything is opened. */
+export function checkOptions(endpoint: RedisEndpoint | RedisClient): void {
+  const { keyPrefix, db } = settingsOf(endpoint);
+  const isAdopted = isClient(endpoint);
+  const prefix = keyPrefix || (!isAdopted && endpoint.url && queryOf(endpoint.url).get('keyPrefix'));
+  if (prefix) {
+    throw new FoundationConfigError(
+      isAdopted ? 'redis' : 'redis.options.keyPrefix',
+      isAdopted ? 'a client with a keyPrefix' : 'a keyPrefix',
+      `${isAdopted ? 'a client without one' : 'none'}, because BullMQ and the scripts of Foundation name their keys ` +
+        'themselves (use appName)',
+    );
+  }
+  if (isAdopted || !endpoint.cluster || !db) return;
+  throw new FoundationConfigError('redis.db', String(db), 'none or 0, because a Redis Cluster has no other database');
+}
+
+function queryOf(url: string): URLSearchParams {
+  return new URL(url).searchParams;
+}
 
 /** Where a client of this endpoint leads, without any secret. */
 export function endpointName(endpoint: RedisEndpoint | RedisClient): string {
