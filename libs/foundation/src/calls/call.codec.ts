@@ -4,7 +4,8 @@
  */
 
 import { type ContextValues, readContext } from '../context/context.hook.js';
-import { type ErrorWords, errorWords } from '../errors/describe.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { type ErrorWords, errorWords, shown } from '../errors/describe.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
 import { type Bundle, unbundled } from '../wire/bundle.js';
@@ -172,6 +173,18 @@ export const MAX_WORD = 400;
 export const MAX_CHAIN = 8;
 
 const word = text(MAX_WORD);
+
+/**
+ * Refuses before it is sent what every reader drops: the caller would wait for an answer that nobody gives.
+ *
+ * @throws ArgumentError
+ */
+export function checkMethod(subject: string, method: unknown): asserts method is string {
+  if (word(method) !== undefined) return;
+  const expected = `the name of a method, a text of 1 to ${MAX_WORD} characters`;
+  throw new ArgumentError(subject, 'method', shown(method, 80), expected);
+}
+
 const anyTime = amount(Infinity);
 
 const number = whole();

@@ -15,6 +15,7 @@ import { Telemetry } from '../telemetry/telemetry.js';
 import type { CallClient } from './call.client.js';
 import type { CallReply } from './call.codec.js';
 import { CallRouter } from './call.router.js';
+import type { CallTarget } from './call.target.js';
 import { Callable } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
 import { asPartOf, type Waiter } from './waiting.js';
@@ -84,6 +85,24 @@ describe('a call', () => {
     expect(running).toHaveBeenCalledTimes(1);
     expect(calls.owners.size).toBe(10_000);
   });
+
+  it.each(['', 'x'.repeat(401), 7, undefined])(
+    'with what no node reads as a method is refused at once: %p',
+    async (given) => {
+      const method = given as string;
+      const at = { ...owner('n2', 1), process: 'feed' } as unknown as CallTarget;
+      const all = [calls.call({ name: 'feed' }, method, []), calls.cast({ name: 'feed' }, method, [])];
+      for (const sent of [
+        ...all,
+        calls.call(feed, method, []),
+        calls.cast(feed, method, []),
+        calls.callAt(at, method, []),
+      ]) {
+        await expect(sent).rejects.toThrow('the name of a method, a text of 1 to 400 characters');
+      }
+      expect([call, cast, running].flatMap(({ mock }) => mock.calls)).toEqual([]);
+    },
+  );
 
   it('has the time of the call, of the method, or of the configuration, in this order', async () => {
     call.mockResolvedValue(value(1));

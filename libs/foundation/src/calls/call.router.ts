@@ -6,13 +6,12 @@ import type { Type } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { FoundationConfig } from '../config/config.js';
 import { CallInterruptedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
-import { ArgumentError } from '../errors/config.errors.js';
-import { isA, shown } from '../errors/describe.js';
+import { isA } from '../errors/describe.js';
 import { givenTime } from '../foreign/given.times.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type Clock, clockOf } from '../time/clock.js';
 import type { CallClient } from './call.client.js';
-import type { CallReply } from './call.codec.js';
+import { type CallReply, checkMethod } from './call.codec.js';
 import { type CallMark, markOf, toCallMark } from './call.marks.js';
 import { type Answer, isNotSent, notCallable, notRunning, resultOf } from './call.outcome.js';
 import { type CallAtOptions, type CallOptions, type CallTarget, subjectOf, type TimedCall } from './call.target.js';
@@ -197,6 +196,7 @@ export class CallRouter {
     options: CallAtOptions = {},
   ): Promise<unknown> {
     this.#requireReady();
+    checkMethod(at.name, method);
     const { mark = {}, since = this.#clock.now(), signal } = options;
     const timeout = this.#timeOf(at.name, method, options, mark);
     const idempotent = mark.idempotent === true;
@@ -250,7 +250,7 @@ export class CallRouter {
 
   /** The mark, if any. @throws CallRefusedError, ArgumentError */
   #check({ name, type }: CalledProcess, method: unknown): CallMark | undefined {
-    if (typeof method !== 'string') throw new ArgumentError(name, 'method', shown(method, 80), 'the name of a method');
+    checkMethod(name, method);
     if (type === undefined) return this.parts.registry.mark(name, method);
     const mark = callableOf(type.prototype, method);
     if (mark === undefined) throw notCallable({ processName: name, method, node: '?' });

@@ -59,6 +59,11 @@ describe('A call to all replicas', () => {
     expect({ missing, complete }).toEqual({ missing: [], complete: true });
   });
 
+  it('is refused where no node would read the method', async () => {
+    const asked = gathererOf([member('a')], ['a']).all('cache') as unknown as { call: (method: string) => unknown };
+    await expect(asked.call('')).rejects.toThrow('the name of a method, a text of 1 to 400 characters');
+  });
+
   it('misses nothing where it is to run nowhere', async () => {
     const gatherer = gathererOf([member('a')], [], { status: 'stopped' });
     expect(await gatherer.all<Cache>('cache').call('size')).toMatchObject({ answers: [], missing: [], complete: true });

@@ -4,6 +4,7 @@
  */
 import type { Type } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
+import { checkMethod } from '../calls/call.codec.js';
 import { notCallable } from '../calls/call.outcome.js';
 import type { CalledProcess, CallRouter } from '../calls/call.router.js';
 import { callableOf } from '../calls/callable.decorator.js';
@@ -29,7 +30,7 @@ import {
 import { NotReadyError } from '../errors/cluster.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { RedisRefusedError, RedisUnavailableError } from '../errors/connection.errors.js';
-import { describe, isA, read, shown } from '../errors/describe.js';
+import { describe, isA, read } from '../errors/describe.js';
 import { OverloadedError } from '../errors/limit.errors.js';
 import { UnknownProcessError } from '../errors/process.errors.js';
 import { inRedis } from '../errors/refusal.js';
@@ -93,7 +94,7 @@ export class ProcessGatherer {
     { timeout, min, signal }: GatherOptions,
   ): Promise<Gathered> {
     const { membership, calls } = this.parts;
-    if (typeof method !== 'string') throw new ArgumentError(name, 'method', shown(method, 80), 'the name of a method');
+    checkMethod(name, method);
     if (type !== undefined && callableOf(type.prototype, method) === undefined) {
       throw notCallable({ processName: name, method, node: '?' });
     }
