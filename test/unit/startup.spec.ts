@@ -132,6 +132,52 @@ describe('init()', () => {
     await boot([Broken], { startupTimeout: '1h', processes: { backoff: { base: 10_000 } } });
     expect(await states()).toEqual(['broken backing-off']);
     expect(warned.join('\n')).toContain('The application starts though processes of it have crashed: broken');
+    expect(warned.join('\n')).not.toContain('completed');
+  });
+
+  it('says of a replica on every node that completes that it did', async () => {
+    @Replicated({ name: 'done' })
+    class Done {
+      onProcessStart(ctx: ProcessContext): void {
+        ctx.complete();
+      }
+    }
+    await boot([Done], { nodeName: 'n', processes: { maxRestarts: 0 } });
+    await eventually(async () => (await states())[0] === 'done@n escalated');
+    const error = 'it completed, and it is to run for ever (restart: "permanent")';
+    expect(await app!.get(ProcessManager).list()).toMatchObject([{ error }]);
+  });
+
+  it('does not say of one that completes that it crashed; nor does the rest, when it has done so too often', async () => {
+    @Singleton({ name: 'done' })
+    class Done {
+      onProcessStart(ctx: ProcessContext): void {
+        ctx.complete();
+      }
+    }
+    const failures: string[] = [];
+    const builder = Test.createTestingModule({
+      imports: [FoundationModule.forRoot({ processes: { maxRestarts: 0 } })],
+      providers: [Done],
+    });
+    const warn = (line: string): void => void warned.push(line);
+    const error = (line: string): void => void failures.push(line);
+    app = await builder.setLogger({ log: () => undefined, error, warn }).compile();
+    await app.init();
+    expect(warned).toEqual([
+      'The application starts though processes of it have completed that are to run for ever (restart: "permanent"): done',
+    ]);
+    expect(await states()).toEqual(['done escalated']);
+    const how =
+      'Process "done" completed too often and stays down, though it is to run for ever (restart: "permanent")';
+    const when = 'when it is "transient" or "temporary", or no longer completes';
+    expect(failures).toEqual([expect.stringContaining(`${how}; ${when}, call restart("done")`)]);
+    expect(failures[0]).not.toContain('crash');
+    expect((await app.get(HealthMonitor).clusterHealth()).reasons).toContainEqual({
+      code: 'process-escalated',
+      severity: 'critical',
+      message: `${how}. Bring it back with restart("done") ${when}.`,
+    });
   });
 
   it('does not wait for a job that is over, nor for what may not run here', async () => {

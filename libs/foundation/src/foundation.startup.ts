@@ -27,9 +27,15 @@ export async function firstProcesses(
     left = supervisor.beginning();
   }
   if (ending.aborted) return;
-  const failed = [...table.backingOff(), ...table.escalated()].map(({ name }) => name);
+  const ended = [...table.backingOff(), ...table.escalated()];
+  const named = (crashed: boolean): string[] =>
+    ended.filter(({ error }) => (error !== undefined) === crashed).map(({ name }) => name);
   say('The application starts while processes of it are still starting: {processes}', left ?? []);
-  say('The application starts though processes of it have crashed: {processes}', failed);
+  say('The application starts though processes of it have crashed: {processes}', named(true));
+  say(
+    'The application starts though processes of it have completed that are to run for ever (restart: "permanent"): {processes}',
+    named(false),
+  );
 }
 
 function say(message: string, names: readonly string[]): void {

@@ -128,7 +128,7 @@ export interface BackoffOptions {
 export interface ProcessDefaults {
   /** Default `permanent`. */
   restart?: RestartPolicyName;
-  /** Crashes allowed in `maxSeconds` before the process is escalated. Default 5. */
+  /** Ends that a restart follows, allowed in `maxSeconds` before the process is escalated. Default 5. */
   maxRestarts?: number;
   /** The window of `maxRestarts`, in seconds. Default 60. */
   maxSeconds?: number;

@@ -10,6 +10,7 @@ import { processOf } from '../cluster/slot.names.js';
 import type { StrategyStatus } from '../cluster/topologies/strategy.runner.js';
 import { LAGGING_MS } from '../processes/placement/placement.js';
 import type { Stranded } from '../processes/process.registry.js';
+import { stayingDown } from '../processes/table/process.entry.js';
 import type { ServiceInfo } from '../services/service.js';
 
 /** `degraded`: everything works, and an operator should check. `critical`: something fails, or soon will. */
@@ -71,7 +72,7 @@ export interface HealthFacts {
   differences?: readonly Difference[];
   /** How the topology strategies are doing. */
   strategies: readonly StrategyStatus[];
-  /** What crashed too often and stays down. */
+  /** What ended too often and stays down; without an error it completed. */
   escalated: readonly { name: string; error?: string }[];
   /** Processes that no node can run. */
   stranded: readonly Stranded[];
@@ -181,7 +182,8 @@ function workReasons({ escalated, stranded, orphans = [], services }: HealthFact
   const sick = servicesHealth(services).filter(({ status }) => status !== 'healthy');
   return [
     ...escalated.slice(0, MAX_ESCALATED).map(({ name, error }): HealthReason => {
-      const message = `Process "${name}" crashed too often and stays down. Bring it back with restart("${name}").`;
+      const { how, remedy } = stayingDown(error);
+      const message = `Process "${name}" ${how}. Bring it back with restart("${name}") ${remedy}.`;
       return {
         code: 'process-escalated',
         severity: 'critical',

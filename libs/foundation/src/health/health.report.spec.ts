@@ -129,9 +129,13 @@ describe('clusterReport', () => {
   });
 
   it('names the worst first, and each in a sentence', () => {
-    const { reasons } = clusterReport(facts({ expected: 4, escalated: [{ name: 'p' }] }));
+    const { reasons } = clusterReport(
+      facts({ expected: 4, escalated: [{ name: 'p', error: 'no feed' }, { name: 'q' }] }),
+    );
     expect(reasons.map(({ message }) => message)).toEqual([
-      'Process "p" crashed too often and stays down. Bring it back with restart("p").',
+      'Process "p" crashed too often and stays down. Bring it back with restart("p") after correcting the cause.',
+      'Process "q" completed too often and stays down, though it is to run for ever (restart: "permanent"). Bring it back ' +
+        'with restart("q") when it is "transient" or "temporary", or no longer completes.',
       'Only 3 of 4 expected nodes are there.',
     ]);
   });

@@ -87,7 +87,7 @@ describe('wordsOf', () => {
       'release 1.3.0, before 1.2.3, Foundation 0.1.0, by code',
     ],
     [{ kind: 'release.retired', release: '1.2.3', others: '1.3.0', via: 'code' }, 'release 1.2.3, now 1.3.0, by code'],
-    [{ kind: 'process.escalated', count: 6 }, '6 crashes'],
+    [{ kind: 'process.escalated', count: 6 }, '6 ends'],
     [{ kind: 'process.crashed', error: 'it broke' }, 'it broke'],
   ])('says of %p: %s', (facts, text) => {
     expect(words(facts)).toBe(text);

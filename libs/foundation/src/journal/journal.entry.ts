@@ -50,7 +50,7 @@ export interface JournalEntry {
   version?: string;
   /** Of a deployment: the other versions of the application. */
   others?: string;
-  /** How many: crashes before it escalated, times that were missed, entries that were left out. */
+  /** How many: ends before it escalated, times that were missed, entries that were left out. */
   count?: number;
   /** How long, in milliseconds: a start, or how long Redis was away. */
   ms?: number;

@@ -23,7 +23,7 @@ export function wordsOf(entry: JournalEntry): string {
 }
 
 const COUNTED: Readonly<Record<string, string>> = {
-  'process.escalated': 'crashes',
+  'process.escalated': 'ends',
   'cron.missed': 'times',
   'drain.progress': 'processes',
   'journal.left_out': 'entries',

@@ -100,7 +100,7 @@ export const EVENT_METRICS: readonly EventMetric[] = [
     labels: { process: processName },
   }),
   counter('process.crashed', 'process.crashes', 'Instances that failed here', { labels: { process: processName } }),
-  counter('process.escalated', 'process.escalations', 'Processes that crashed too often and stay down', {
+  counter('process.escalated', 'process.escalations', 'Processes that ended too often and stay down', {
     labels: { process: processName },
   }),
   counter(

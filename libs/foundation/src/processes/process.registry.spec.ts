@@ -68,12 +68,23 @@ describe('An absence', () => {
       isFinal: true,
       why: 'It is stopped; restart("feed") starts it again.',
     });
-    const why = 'and stays down; after correcting the cause call restart("feed").';
+    const why = 'after correcting the cause, call restart("feed").';
     expect(await absence(entryOf('escalated', { error: 'no feed' }))).toEqual({
       isFinal: true,
-      why: `It crashed too often (no feed) ${why}`,
+      why: `It crashed too often and stays down (no feed); ${why}`,
     });
-    expect(await absence(entryOf('failed'))).toEqual({ isFinal: true, why: `It has failed ${why}` });
+    expect(await absence(entryOf('failed'))).toEqual({ isFinal: true, why: `It has failed and stays down; ${why}` });
+  });
+
+  it('says of a permanent process that completes that it did, and what to do', async () => {
+    expect((await absence(entryOf('escalated'))).why).toBe(
+      'It completed too often and stays down, though it is to run for ever (restart: "permanent"); ' +
+        'when it is "transient" or "temporary", or no longer completes, call restart("feed").',
+    );
+    expect((await absence(entryOf('backing-off'))).why).toBe(
+      'It has completed, and is started again in a moment, because it is to run for ever (restart: "permanent"); call again later.',
+    );
+    expect((await absence(entryOf('backing-off', { error: 'no feed' }))).why).toContain('It has crashed (no feed) and');
   });
 
   it('is not final for what may come back by itself, and says what it waits for', async () => {

@@ -16,6 +16,7 @@ import { exclusionOf, obstacleOf, obstaclesIn } from './placement/placement.excl
 import type { ProcessInfo, ProcessState } from './process.ref.js';
 import type { ReplacedProcesses } from './replaced.processes.js';
 import { isOrphan } from './table/orphans.js';
+import { RUNS_FOR_EVER, stayingDown } from './table/process.entry.js';
 import { isEnded, type ProcessTable, type VersionedEntry } from './table/process.table.js';
 
 /** This many are enough to see what is wrong; the rest of a full cluster runs. */
@@ -253,12 +254,17 @@ function whyAbsent(name: string, entry: VersionedEntry | undefined, obstacle: st
     case 'completed':
       return `It has completed; ${again} starts it again.`;
     case 'failed':
-    case 'escalated':
-      return `It ${entry.status === 'failed' ? 'has failed' : 'crashed too often'}${error} and stays down; after correcting the cause call ${again}.`;
+      return `It has failed${error} and stays down; after correcting the cause, call ${again}.`;
+    case 'escalated': {
+      const { how, remedy } = stayingDown(entry.error);
+      return `It ${how}${error}; ${remedy}, call ${again}.`;
+    }
     case 'once':
       return `Its node has died, or is cut off, and what became of it is not known; ${again} starts it again.`;
     case 'backing-off':
-      return `It has crashed${error} and is started again in a moment; call again later.`;
+      if (entry.error !== undefined)
+        return `It has crashed${error} and is started again in a moment; call again later.`;
+      return `It has completed, and is started again in a moment, because ${RUNS_FOR_EVER}; call again later.`;
     case 'wanted':
       if (obstacle !== undefined) return `It waits, because ${obstacle}.`;
       return 'Look with list() what it waits for, or call again later.';

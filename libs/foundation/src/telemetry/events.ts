@@ -282,7 +282,8 @@ export interface FoundationEvents {
   /** A restart was put on the BullMQ queue (or on a timer, with the local backend). */
   'process.restart_scheduled': { name: string; node: string; epoch: number; delayMs: number; crashes: number };
   /**
-   * More crashes than `maxRestarts` in `maxSeconds`, `crashes` of them: the process stays down until `restart(name)`.
+   * More ends than `maxRestarts` in `maxSeconds`, `crashes` of them, those of a permanent process that completed
+   * included: the process stays down until `restart(name)`.
    */
   'process.escalated': { name: string; node: string; epoch: number; crashes: number };
   /**

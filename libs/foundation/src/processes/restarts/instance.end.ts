@@ -10,10 +10,11 @@ import type { Telemetry } from '../../telemetry/telemetry.js';
 import { clockOf } from '../../time/clock.js';
 import type { ProcessSpec } from '../declaration/process.specification.js';
 import type { InstanceExit } from '../instance/instance.js';
+import { stayingDown } from '../table/process.entry.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../table/process.table.js';
 import { decide, type Decision, type Ending, isLast } from './restart.policy.js';
 
-/** After this many crashes in the window the node is avoided. */
+/** After this many ends in the window the node is avoided, where the last one was a crash. */
 const AVOID_AFTER = 3;
 
 /** Something that this node knows of a process and Redis has not taken down yet. */
@@ -151,7 +152,7 @@ export class End implements Fact {
         ...(error === undefined
           ? {}
           : { error, ...(stack === undefined ? {} : { stack }), crashes: (current.crashes ?? 0) + 1 }),
-        ...(crashes >= AVOID_AFTER ? { avoid: this.parts.membership.self.name } : {}),
+        ...(error !== undefined && crashes >= AVOID_AFTER ? { avoid: this.parts.membership.self.name } : {}),
       };
     });
     return recorded;
@@ -168,17 +169,12 @@ export class End implements Fact {
       this.parts.telemetry.emit('process.restart_scheduled', { name, node, epoch, delayMs: decision.delayMs, crashes });
     } else if (decision.action === 'escalate') {
       this.parts.telemetry.emit('process.escalated', { name, node, epoch, crashes });
-      this.#logger.error(
-        `Process "${name}" crashed too often and stays down; after correcting the cause call restart("${name}")`,
-        {
-          process: name,
-          ...this.parts.failure,
-          stack: undefined,
-          crashes,
-          maxRestarts: options.maxRestarts,
-          maxSeconds: options.maxSeconds,
-        },
-      );
+      const { error } = this.parts.failure;
+      const { how, remedy } = stayingDown(error);
+      const { maxRestarts, maxSeconds } = options;
+      const many = error === undefined ? { ends: crashes } : { error, crashes };
+      const details = { process: name, ...many, maxRestarts, maxSeconds };
+      this.#logger.error(`Process "${name}" ${how}; ${remedy}, call restart("${name}")`, details);
     }
   }
 }

@@ -7,6 +7,7 @@ import type { ClusterView } from '../../cluster/cluster.view.js';
 import { processOf, runsEverywhere } from '../../cluster/slot.names.js';
 import type { Clock } from '../../time/clock.js';
 import { UnsharedLease } from '../instance/unshared.lease.js';
+import { RUNS_FOR_EVER } from '../table/process.entry.js';
 import type { ProcessTable, VersionedEntry } from '../table/process.table.js';
 import type { LocalPlacement } from './local.placement.js';
 
@@ -36,7 +37,8 @@ export class ReplicaReports {
   ended(lease: Lease): void {
     if (!(lease instanceof UnsharedLease)) return;
     const entry = this.table.get(lease.name);
-    const { status, error = 'it crashed', of = processOf(lease.name) } = entry ?? { status: 'stopped' };
+    const { status, of = processOf(lease.name) } = entry ?? { status: 'stopped' };
+    const error = entry?.error ?? (status === 'once' ? 'it has ended' : `it completed, and ${RUNS_FOR_EVER}`);
     const down = status === 'escalated' ? 'escalated' : 'failed';
     const report = status === 'wanted' || status === 'stopped' || status === 'completed' ? undefined : down;
     const { epoch } = lease;

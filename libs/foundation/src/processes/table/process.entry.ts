@@ -56,6 +56,20 @@ export function isEnded(status: ProcessStatus): boolean {
   return GONE.has(status) || status === 'escalated';
 }
 
+/** Of a permanent process that has completed. */
+export const RUNS_FOR_EVER = 'it is to run for ever (restart: "permanent")';
+
+/**
+ * What is said of a process that ended too often, and when to bring it back; a last end without an error was no crash.
+ */
+export function stayingDown(error: string | undefined): { how: string; remedy: string } {
+  if (error !== undefined) return { how: 'crashed too often and stays down', remedy: 'after correcting the cause' };
+  return {
+    how: `completed too often and stays down, though ${RUNS_FOR_EVER}`,
+    remedy: 'when it is "transient" or "temporary", or no longer completes',
+  };
+}
+
 const GONE: ReadonlySet<ProcessStatus> = new Set(['completed', 'stopped', 'failed']);
 
 /** Everything but the arguments is a few texts; the API writes no row that is longer. */

@@ -16,7 +16,7 @@ export class ProcessIndex {
   readonly ended = new Map<string, VersionedEntry>();
   /** Names of rows that wait for their restart. */
   readonly backingOff = new Set<string>();
-  /** Names of rows that crashed too often and stay down. */
+  /** Names of rows that ended too often and stay down. */
   readonly escalated = new Set<string>();
   /** Temporary processes that were started. */
   readonly once = new Map<string, VersionedEntry>();

@@ -114,7 +114,7 @@ export class ProcessTable {
     return this.#still('backing-off', this.#index.backingOff);
   }
 
-  /** What crashed too often and stays down: processes, and single replicas and partitions of what has not. */
+  /** What ended too often and stays down: processes, and single replicas and partitions of what has not. */
   escalated(): VersionedEntry[] {
     return this.#still('escalated', this.#index.escalated);
   }
