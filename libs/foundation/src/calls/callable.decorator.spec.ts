@@ -58,6 +58,7 @@ describe('Callable', () => {
     [{ timeout: Infinity }, '"timeout": received Infinity (number)'],
     [{ timeout: 'soon' }, '"timeout": received "soon" (string)'],
     [{ idempotent: 'yes' }, '"idempotent": received "yes" (string)'],
+    [{ idempotnt: true }, 'no such option (known here: idempotent, timeout, args)'],
     [null, 'options'],
   ])('rejects %p where it is written, with the place', (options, received) => {
     const mark = (): void => {

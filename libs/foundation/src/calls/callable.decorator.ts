@@ -50,8 +50,8 @@ export interface CallableOptions {
  * A method that overrides a marked one has its mark, unless that one has guards, pipes, interceptors or filters: then
  * it needs them, and the mark, itself.
  *
- * @throws ArgumentError for an option that is not valid; DeclarationError on a static method, on what is no method, and
- *   on a method that has one already.
+ * @throws ArgumentError for an option that is not valid or not known; DeclarationError on a static method, on what is
+ *   no method, and on a method that has one already.
  */
 export function Callable(options: CallableOptions = {}): MethodDecorator {
   return markMethod(CALLABLE_METADATA, '@Callable', (place) => markFrom(`@Callable() ${place}`, options));
@@ -59,7 +59,12 @@ export function Callable(options: CallableOptions = {}): MethodDecorator {
 
 function markFrom(subject: string, options: unknown): CallableMark {
   if (!isObject(options)) throw new ArgumentError(subject, 'options', show(options), 'an object');
-  const { idempotent, timeout, args } = options;
+  const { idempotent, timeout, args, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    const expected = 'no such option (known here: idempotent, timeout, args)';
+    throw new ArgumentError(subject, unknown, show(others[unknown]), expected);
+  }
   if (idempotent !== undefined && typeof idempotent !== 'boolean') {
     throw new ArgumentError(subject, 'idempotent', show(idempotent), 'true or false');
   }

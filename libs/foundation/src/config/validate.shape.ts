@@ -84,8 +84,10 @@ export const shapedAs = (shape: Shape, message = 'an object'): PropertyDecorator
 /**
  * Throws for the first property of `value` that breaks a rule of `shape` or is not in it; `path` begins the option's
  * name.
+ *
+ * @param others options that the caller takes out of `value` and checks by itself: known as well.
  */
-export function checkShape(shape: Shape, value: unknown, path: string): void {
+export function checkShape(shape: Shape, value: unknown, path: string, others: readonly string[] = []): void {
   if (!isObject(value)) {
     throw new FoundationConfigError(path.slice(0, -1) || 'options', showOption(path, value), 'an object');
   }
@@ -94,7 +96,7 @@ export function checkShape(shape: Shape, value: unknown, path: string): void {
     return new FoundationConfigError(`${path}${unread ?? ''}` || 'options', 'what cannot be read', 'an object');
   });
   const first = errors[0];
-  if (first !== undefined) throw toConfigError(first, path, shape);
+  if (first !== undefined) throw toConfigError(first, path, shape, others);
 }
 
 /** class-validator goes into lists and maps in the place of an object as well, and fails at keys that are no texts. */
@@ -126,7 +128,12 @@ function shaped(shape: Shape, plain: Record<string, unknown>, path: string): obj
   return instance;
 }
 
-function toConfigError(error: ValidationError, path: string, shape: Shape): FoundationConfigError {
+function toConfigError(
+  error: ValidationError,
+  path: string,
+  shape: Shape,
+  others: readonly string[] = [],
+): FoundationConfigError {
   const child = error.children?.[0];
   if (child !== undefined) {
     return toConfigError(child, `${path}${error.property}.`, INNER.get(shape)?.get(error.property) ?? shape);
@@ -134,7 +141,7 @@ function toConfigError(error: ValidationError, path: string, shape: Shape): Foun
   const constraints = error.constraints ?? {};
   const isUnknown = 'whitelistValidation' in constraints;
   const expected = isUnknown
-    ? `no such option (known here: ${Object.keys(new shape()).join(', ')})`
+    ? `no such option (known here: ${[...others, ...Object.keys(new shape())].join(', ')})`
     : (Object.values(constraints)[0] ?? 'another value');
   // What has no place may be anything: a secret under a word that is spelt wrong.
   const received = isUnknown ? kindOf(error.value) : showOption(`${path}${error.property}`, error.value);

@@ -231,9 +231,9 @@ export function checkDirect(transport: unknown): void {
   checkShape(DirectShape, transport, 'transport.');
 }
 
-/** The same for the options of a decorator or a start call; `subject` begins the option's path. */
-export function checkProcessOptions(options: unknown, subject: string): void {
-  checkShape(ProcessOptionsShape, options, `${subject}.`);
+/** The same for the options of a decorator or a start call; `subject` begins the option's path, `others` are known. */
+export function checkProcessOptions(options: unknown, subject: string, others: readonly string[] = []): void {
+  checkShape(ProcessOptionsShape, options, `${subject}.`, others);
 }
 
 function isClusterConfig(value: unknown): boolean {

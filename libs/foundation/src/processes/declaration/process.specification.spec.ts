@@ -52,6 +52,18 @@ describe('specOf', () => {
     });
   });
 
+  it('names each option that it knows, for one that it does not', () => {
+    const own = 'name, placement, handoff, rebalance, ';
+    const shared = 'restart, maxRestarts, maxSeconds, backoff, timeout, stopTimeout)';
+    const options = { nam: 'x' } as ProcessOptions;
+    const known = (request: Partial<SpecRequest>) => (): unknown => of({ options, ...request });
+    expect(known({})).toThrow(`(known here: ${own}args, ${shared}`);
+    expect(known({ declared: false })).toThrow(`(known here: ${own}${shared}`);
+    expect(known({ declared: false, kind: 'replicated', count: 2 })).toThrow(`(known here: ${own}replicas, ${shared}`);
+    expect(known({ kind: 'partitioned', count: 2 })).toThrow(`(known here: ${own}partitions, args, ${shared}`);
+    expect(known({ options: { backoff: { bas: 1 } } as ProcessOptions })).toThrow('(known here: base, cap)');
+  });
+
   it('gives partitions a place by hash and lets them move, unless the options say otherwise', () => {
     expect(of({ kind: 'partitioned', count: 8 })).toMatchObject({
       ...{ kind: 'partitioned', count: 8, rebalance: 'on-join' },

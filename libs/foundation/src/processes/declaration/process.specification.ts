@@ -66,7 +66,7 @@ export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults):
     rebalance = kind === 'replicated' ? 'off' : 'on-join',
     ...rest
   } = options;
-  checkProcessOptions(rest, subject);
+  checkProcessOptions(rest, subject, [...TAKEN_OUT, ...COUNTED_BY[kind], ...(declared ? ['args'] : [])]);
   checkName(name, subject);
   if (looksLikeSlot(name))
     throw new ArgumentError(subject, 'name', show(name), 'a name without #, / or @ before its end');
@@ -88,6 +88,15 @@ export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults):
     ...(marks === undefined ? {} : { marks }),
   };
 }
+
+/** Options that are no defaults of the module, for the error about one that is not known. */
+const TAKEN_OUT = ['name', 'placement', 'handoff', 'rebalance'];
+/** The option that says how many. */
+const COUNTED_BY: Readonly<Record<ProcessKind, readonly string[]>> = {
+  singleton: [],
+  replicated: ['replicas'],
+  partitioned: ['partitions'],
+};
 
 /** More than this on one name is a mistake: every one of them is a lease that is renewed. */
 const MAX_COUNT = 4096;
