@@ -28,5 +28,8 @@ ${table(['command', 'what it does'], rows)}
 \`\`\`text
 ${usage().join('\n')}
 \`\`\`
+
+Node.js (20, 22 and 24) takes \`--env-file\` for an option of its own wherever it stands: where the file is missing it ends with the exit code 9
+and \`node: FILE: not found\`, before the program begins, also under \`npx foundation\`.
 `,
 );

@@ -203,6 +203,7 @@ describe('foundation cron', () => {
     const runs: CronRun[] = [];
     const [node] = await nodes(1, () => jobsOf(runs, '0 3 1 1 *'));
     await eventually(async () => (await node!.app.get(CronJobs).list())[0]?.next !== undefined);
+    expect((await foundation('run', 'cron:close')).err).toContain('Known cron jobs: close.');
     const ran = await foundation('run', 'close');
     expect([ran.code, ran.out.trim()]).toEqual([0, 'close has begun']);
     await eventually(async () => (await node!.app.get(CronJobs).list())[0]?.last !== undefined);
@@ -222,7 +223,9 @@ describe('foundation cron', () => {
     await nodes(1, () => class {});
     const unknown = await foundation('run', 'other');
     expect(unknown.code).toBe(1);
-    expect(unknown.err).toContain('Process "cron:other" is not known to this cluster');
+    expect(unknown.err).toBe(
+      'Cron job "other" is not known to this cluster. Nothing was done. Known cron jobs: none.\n',
+    );
     const words = await foundation('start', 'other');
     expect([words.code, words.err.split('\n')[0]]).toEqual([2, 'Write: cron, or: cron run JOB']);
     expect((await foundation()).out.trim()).toBe('No cron jobs.');

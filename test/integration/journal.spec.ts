@@ -216,7 +216,12 @@ describe('The journal', () => {
     expect(lines.at(-1)).toMatch(new RegExp(`process.started +billing +${to} +epoch \\d+, before on ${first}`));
     expect((await history('billing', '--limit', '2')).out.trimEnd().split('\n')).toHaveLength(3);
     expect(await history('nobody')).toMatchObject({ code: 0, out: 'Nothing of that is in the journal.\n' });
-    expect(await history('--since', 'yesterday')).toMatchObject({ code: 2, err: expect.stringContaining('"since"') });
+    for (const option of ['--since', '--until']) {
+      const err = `${option} takes a date, such as 2026-01-31T08:00, or how long ago, such as 15m or 1d.\n`;
+      expect(await history(option, 'yesterday')).toMatchObject({ code: 2, err });
+    }
+    const kind = '--kind takes a kind such as process.crashed, or process.* for all of them.\n';
+    expect(await history('--kind', 'crashed')).toMatchObject({ code: 2, err: kind });
     expect(a.app.get(Membership).members()).toHaveLength(2);
     expect((await read(a)).filter(({ node, kind }) => node.startsWith('cli-') && !kind.startsWith('command.'))).toEqual(
       [],

@@ -2127,7 +2127,7 @@ export class UnknownChannelError extends FoundationError {
 }
 
 export class UnknownProcessError extends FoundationError {
-    constructor(processName: string, known: readonly string[]);
+    constructor(processName: string, known: readonly string[], job?: string);
     readonly processName: string;
 }
 

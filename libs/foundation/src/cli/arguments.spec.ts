@@ -48,7 +48,12 @@ describe('readCommand', () => {
     [['history', '--limit', '0'], /--limit takes a number/],
     [['history', '--limit', 'many'], /--limit takes a number/],
     [['history', '--limit', '1001'], /--limit takes a number/],
-    [['status', '--jsno'], /Unknown option '--jsno'/],
+    [['status', '--jsno'], /^Unknown option '--jsno'\.$/],
+    [
+      ['status', '--app', '--json'],
+      /^--app has no value before what follows. One that begins with a dash: --app=-VALUE$/,
+    ],
+    [['history', '--until', '-1d'], /^--until has no value before what follows. [^\n]+$/],
     [['status', '--app'], /'--app <value>' argument missing/],
     [['status', '--json=yes'], /'--json' does not take an argument/],
     [['wait', '--ready', '0'], /--ready takes a number of nodes/],

@@ -159,8 +159,13 @@ function parse(argv: readonly string[]) {
     if (head.positionals[0] === 'rollout') return { ...head, words: argv.slice(end + 1) };
     return { ...read(argv), words: [] };
   } catch (error) {
-    // The rest of the sentence is about writing arguments that begin with a dash, of which there are none.
-    throw new UsageError(`${(error as Error).message.split('. ')[0]}.`);
+    const { message } = error as Error;
+    const [, option] = /^Option '(--[a-z-]+)' argument is ambiguous/.exec(message) ?? [];
+    if (option !== undefined) {
+      throw new UsageError(`${option} has no value before what follows. One that begins with a dash: ${option}=-VALUE`);
+    }
+    // The rest is about writing arguments that begin with a dash, of which there are none.
+    throw new UsageError(`${message.split(/\.?(?:\s*\n|\. )/)[0]}.`);
   }
 }
 

@@ -116,10 +116,8 @@ export class CronJobs {
     const process = `${JOB_PREFIX}${String(name)}`;
     if (!isName(process)) throw new ArgumentError('runNow', 'name', show(name), 'the name of a job');
     if (this.#parts.table.get(process) === undefined) {
-      throw new UnknownProcessError(
-        process,
-        (await this.list()).map((job) => `${JOB_PREFIX}${job.name}`),
-      );
+      const known = (await this.list()).map((job) => job.name);
+      throw new UnknownProcessError(process, known, name);
     }
     const answer = (await this.#parts.calls.call({ name: process }, 'runNow', [])) as RunAnswer;
     if (answer !== 'skipped') this.#parts.commands.issued('run', { process });

@@ -110,16 +110,19 @@ export class ProcessTimeoutError extends FoundationError {
   }
 }
 
-/** No process of that name is known to the cluster. */
+/** No process, or cron job, of that name is known to the cluster. */
 export class UnknownProcessError extends FoundationError {
   constructor(
     readonly processName: string,
     known: readonly string[],
+    job?: string,
   ) {
+    const subject = job === undefined ? `Process "${processName}"` : `Cron job "${job}"`;
     super(
       'FOUNDATION_PROCESS_UNKNOWN',
       'foundation',
-      `Process "${processName}" is not known to this cluster. Nothing was done. Known processes: ` +
+      `${subject} is not known to this cluster. Nothing was done. ` +
+        `Known ${job === undefined ? 'processes' : 'cron jobs'}: ` +
         `${known.length === 0 ? 'none' : known.slice(0, 20).join(', ')}.`,
     );
   }

@@ -19,6 +19,15 @@ const COLUMNS: readonly Column[] = [
   { title: 'WHAT', shrinks: true },
 ];
 
+/** What the words may be: fewer things than the values of a program, which the errors of the journal name. */
+const TAKES: Readonly<Record<string, string>> = {
+  since: 'a date, such as 2026-01-31T08:00, or how long ago, such as 15m or 1d',
+  until: 'a date, such as 2026-01-31T08:00, or how long ago, such as 15m or 1d',
+  kind: 'a kind such as process.crashed, or process.* for all of them',
+  node: 'the name of a node',
+  process: 'the name of a process',
+};
+
 /** Exit code 0 also where nothing has happened; 2 for a query that is none. */
 export const history: Command = async (config, { args: [process], query, json }, terminal) => {
   return whileObserving(config, async ({ journal }) => {
@@ -27,7 +36,10 @@ export const history: Command = async (config, { args: [process], query, json },
       entries = await journal.read({ ...query, ...(process === undefined ? {} : { process }) });
     } catch (error) {
       if (!isA(error, ArgumentError)) throw error;
-      terminal.err(error.message);
+      const { argument } = error;
+      terminal.err(
+        `${argument === 'process' ? 'PROCESS' : `--${argument}`} takes ${TAKES[argument] ?? 'another value'}.`,
+      );
       return 2;
     }
     if (json) terminal.out(JSON.stringify({ ok: true, app: config.appName, entries }));
