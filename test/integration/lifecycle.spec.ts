@@ -1,8 +1,9 @@
 // What happens when in the life of an application: what is under way when it ends still has the cluster.
 import { once } from 'node:events';
 import { request } from 'node:http';
-import type { AddressInfo, Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import {
   type BeforeApplicationShutdown,
@@ -21,16 +22,20 @@ import {
   Callable,
   Channel,
   Channels,
+  CronJobs,
   FoundationModule,
+  Journal,
   Membership,
   ProcessManager,
   Service,
   ServiceMesh,
   Singleton,
 } from 'nestjs-foundation';
+import { FoundationLockStore } from 'nestjs-foundation/locks';
+import { describe as describeError } from '../../libs/foundation/src/errors/describe.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { Early } from '../support/early.js';
-import { boot, type Booted, closeLater, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
+import { boot, type Booted, CapturedLog, closeLater, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 let url: string;
 let appName: string;
@@ -184,6 +189,78 @@ describe('An application that ends', () => {
     await eventually(() => membersOf(node).length === 1, { lastSeen: () => membersOf(node) });
     await eventually(() => node.of('cluster.node_left').length > 0);
     expect(node.of('cluster.node_left')).toEqual([expect.objectContaining({ node: 'web', reason: 'shutdown' })]);
+  });
+});
+
+describe('An application that has ended', () => {
+  it.each(['redis', 'direct'] as const)(
+    'hears from whatever it asks that its node has left (%s)',
+    async (transport) => {
+      const here = [Ledger, Till, Listener, FoundationLockStore];
+      const { app } = await boot(url, appName, here, {
+        channels,
+        transport,
+        security: { cookie: 'of all nodes of these books' },
+        labels: { books: 'yes' },
+      });
+      const [said, processes, mesh] = [app.get(Channels), app.get(ProcessManager), app.get(ServiceMesh)] as const;
+      const store = app.get(FoundationLockStore);
+      const journal = app.get(Journal);
+      await eventually(() => processes.lookupSingleton(Ledger).then((found) => found !== undefined));
+      await app.close();
+      const asked: Record<string, () => Promise<unknown>> = {
+        broadcast: () => said.broadcast('said', 1),
+        'broadcast to a durable channel': () => said.broadcast('paid', 1),
+        subscribe: () => said.subscribe('said', () => undefined),
+        'subscribe to a durable channel': () => said.subscribe('paid', () => undefined, { group: 'late' }),
+        replay: () => said.replay('paid', () => undefined, { from: '0' }),
+        acquire: () => store.acquire('k', 'o', 1000),
+        renew: () => store.renew('k', 'o', 1000),
+        release: () => store.release('k', 'o'),
+        list: () => processes.list(),
+        start: () => processes.startSingleton(Ledger, [], { name: 'late' }),
+        call: () => processes.all(Ledger).call('balance'),
+        service: () => mesh.call('till', 'count'),
+        register: () => mesh.registerService('late', new Till()),
+        journal: () => journal.read(),
+        follow: () => journal.follow().next(),
+        cron: () => app.get(CronJobs).list(),
+      };
+      const heard = await Promise.all(
+        Object.entries(asked).map(
+          async ([name, ask]) => [name, await ask().then(() => 'done', describeError)] as const,
+        ),
+      );
+      const expected = Object.keys(asked).map((name) => [
+        name,
+        expect.stringMatching(/^Node ".*" has left the cluster/),
+      ]);
+      expect(heard).toEqual(expected);
+    },
+  );
+
+  it('blames no Redis when it ends while it starts', async () => {
+    const log = new CapturedLog();
+    const silent = createServer((socket) => socket.resume().on('error', () => undefined)).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    closeLater(() => new Promise<void>((resolve) => silent.close(() => resolve())));
+    let tell = (): void => undefined;
+    const initialised = new Promise<void>((resolve) => (tell = resolve));
+    const last = { provide: 'LAST', useValue: { onModuleInit: () => tell() } };
+    const { port } = silent.address() as AddressInfo;
+    const foundation = FoundationModule.forRoot({ cluster: true, redis: `redis://127.0.0.1:${port}`, appName });
+    const module = await Test.createTestingModule({ imports: [foundation], providers: [last] })
+      .setLogger(log)
+      .compile();
+    // A context alone waits in close() until it has started.
+    const app = module.createNestApplication();
+    const started = app.init();
+    await initialised;
+    // The hooks of the bootstrap come in the same turn, and wait for Redis.
+    await immediate();
+    await app.close();
+    await started;
+    expect(log.lines.filter((line) => line.includes('Could not join'))).toEqual([]);
   });
 });
 

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { TerminatedNodes } from './cluster/topologies/terminated.nodes.js';
+import { NotReadyError } from './errors/cluster.errors.js';
 import { RedisUnavailableError } from './errors/connection.errors.js';
 import { describe, isA } from './errors/describe.js';
 import { FoundationError } from './errors/foundation.error.js';
@@ -112,14 +113,15 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       await this.#parts.client.open();
       await this.#joinOnce(specs);
     } catch (error) {
-      if (!isA(error, RedisUnavailableError)) {
+      const isAway = isA(error, RedisUnavailableError);
+      // Closed while it started, which ended what waited for Redis: no trouble of Redis, and nothing to try again.
+      if (this.#ending.signal.aborted && (isAway || isA(error, NotReadyError))) return;
+      if (!isAway) {
         await this.leave();
         throw error;
       }
-      this.#logger.warn('Could not join the cluster; retrying in the background', {
-        node: this.#parts.membership.self.name,
-        error: error.message,
-      });
+      const { name: node } = this.#parts.membership.self;
+      this.#logger.warn('Could not join the cluster; retrying in the background', { node, error: error.message });
       unattended('joining later', this.#joinLater(specs));
     }
     this.#warnWithoutShutdownHooks();
@@ -211,7 +213,6 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
 
   /** Drains and leaves at once, for a node whose start has failed. */
   async leave(): Promise<void> {
-    await this.drain();
     await this.finish();
   }
 

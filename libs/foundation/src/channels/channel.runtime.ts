@@ -196,6 +196,7 @@ export class ChannelRuntime {
     this.requireDeclared(channel);
     checkSubscribe('subscribe', options);
     if (typeof handler !== 'function') throw new ArgumentError('subscribe', 'handler', show(handler), 'a function');
+    this.membership.requireNotLeft();
     if (this.#durable.has(channel)) return this.#durable.subscribe(channel, handler, options);
     if (options.from !== undefined) {
       throw new ArgumentError(

@@ -162,6 +162,11 @@ export class ClusterView {
    */
   requireConnected(): void {
     this.requireInitialised();
+    this.requireNotLeft();
+  }
+
+  /** @throws NotReadyError once this node has left the cluster: it hears and sends nothing any longer. */
+  requireNotLeft(): void {
     if (this.#state === 'left') throw new NotReadyError(this.node.name, 'left', 0);
   }
 

@@ -2,6 +2,7 @@
  * Pure: what it means when Redis refuses something, and the error that says so. Needs no ioredis.
  * Called by all that asks Redis something for the application, and by the command line.
  */
+import { NotReadyError } from './cluster.errors.js';
 import { RedisRefusedError, RedisUnavailableError } from './connection.errors.js';
 import { describe, isA, isError } from './describe.js';
 import { FoundationError } from './foundation.error.js';
@@ -60,6 +61,11 @@ export function isAnswer(error: unknown): boolean {
   return isError(error) && error.name === 'ReplyError';
 }
 
+/** What our own connections and links answer once this node has closed them. */
+function isAfterLeave(error: unknown): error is NotReadyError {
+  return isA(error, NotReadyError) && error.state === 'left';
+}
+
 /**
  * True for what a command of ioredis, Redlock or BullMQ failed with because of Redis or the way to it; false for a bug
  * of ours.
@@ -70,7 +76,8 @@ export function isOfRedis(error: unknown): boolean {
     OF_THE_CONNECTION.test(text) ||
     passingIn(text) !== undefined ||
     refusalIn(text) !== undefined ||
-    (isError(error) && NAMES.has(error.name))
+    (isError(error) && NAMES.has(error.name)) ||
+    isAfterLeave(error)
   );
 }
 
@@ -100,8 +107,9 @@ export function refusalIn(text: string): Refusal | undefined {
   return { reply: reply[0], advice };
 }
 
-/** What a command failed with, as one of ours: Redis refused it, or cannot be reached. */
-export function redisError(endpoint: string, doing: string, cause: unknown): RedisRefusedError | RedisUnavailableError {
+/** What a command failed with, as one of ours: Redis refused it, or cannot be reached, or this node has left. */
+export function redisError(endpoint: string, doing: string, cause: unknown): FoundationError {
+  if (isAfterLeave(cause)) return cause;
   forgetArguments(cause);
   const text = describe(cause);
   const refusal = refusalIn(text) ?? unknownIn(cause, text);

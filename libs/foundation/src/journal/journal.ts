@@ -57,7 +57,7 @@ export class Journal {
    * Underneath: `XREVRANGE …:journal`, 1000 at a time. An entry is there about 50 ms after what it tells of. Those of
    * a node that was cut off from Redis come when it is back, with the time at which it happened.
    *
-   * @throws ArgumentError, `RedisUnavailableError`, `RedisRefusedError`.
+   * @throws ArgumentError, `RedisUnavailableError`, `RedisRefusedError`, `NotReadyError` once this node has left.
    */
   async read(query: JournalQuery = {}): Promise<JournalEntry[]> {
     const checked = checkQuery('read', query, this.#parts.now());
@@ -74,7 +74,7 @@ export class Journal {
    *
    * Underneath: {@link read} every second. While Redis is away it waits.
    *
-   * @throws ArgumentError with the first entry that is asked for.
+   * @throws ArgumentError with the first entry that is asked for, `NotReadyError` once this node has left.
    */
   async *follow(
     query: Omit<JournalQuery, 'limit' | 'until' | 'since'> = {},

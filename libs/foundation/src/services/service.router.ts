@@ -73,6 +73,7 @@ export class ServiceRouter {
       const others = candidates.filter(({ instanceId }) => instanceId !== cutOff);
       const service = this.#balancer.choose(name, others.length > 0 ? others : candidates, strategy);
       if (service === undefined) {
+        this.parts.membership.requireNotLeft();
         throw interrupted ?? new ServiceNotFoundError(name, this.#whyNone(question, refused.size));
       }
       const mark = markIn(service.marks, method);

@@ -213,8 +213,12 @@ function distinct(addresses: readonly RedisAddress[]): RedisAddress[] {
   return [...new Map(addresses.map((address) => [`${address.host}:${address.port}`, address])).values()];
 }
 
-/** Ends a client. One that has ended already is left alone: ioredis would keep the process for two seconds more. */
-export function disconnect(client: Redis): void {
+/**
+ * Ends a client; from here on each command of it fails with `why`. One that has ended already is left alone: ioredis
+ * would keep the process for two seconds more.
+ */
+export function disconnect(client: Redis, why?: Error): void {
+  if (why !== undefined) client.sendCommand = (command) => (command.reject(why), command.promise);
   if (client.status !== 'end') client.disconnect();
 }
 

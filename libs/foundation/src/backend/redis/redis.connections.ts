@@ -5,9 +5,11 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig } from '../../config/config.js';
 import type { RedisClient, RedisEndpoint } from '../../config/options.js';
+import { NotReadyError } from '../../errors/cluster.errors.js';
 import { FoundationConfigError } from '../../errors/config.errors.js';
-import { RedisRefusedError, RedisUnavailableError } from '../../errors/connection.errors.js';
+import { RedisRefusedError } from '../../errors/connection.errors.js';
 import { describe } from '../../errors/describe.js';
+import type { FoundationError } from '../../errors/foundation.error.js';
 import { redisError } from '../../errors/refusal.js';
 import { Log } from '../../logging/log.js';
 import type { ConnectionTrouble } from './connection.trouble.js';
@@ -150,8 +152,11 @@ export class RedisConnections {
    */
   close(): void {
     this.#closed = true;
-    const all = [...this.#all(), ...this.quorum, ...this.quorumControl, ...this.#duplicates];
-    new Set(all).forEach(disconnect);
+    // Whoever asks now would hear that Redis cannot be reached. BullMQ knows the errors of ioredis by their texts.
+    const asked = [this.leases, this.control, this.subscriber, this.publisher, ...this.quorum, ...this.quorumControl];
+    const why = new NotReadyError(this.config.nodeName, 'left', 0);
+    for (const client of new Set(asked)) disconnect(client, why);
+    for (const client of [this.worker, ...this.#duplicates]) disconnect(client);
   }
 
   /** BullMQ duplicates its client for blocking commands, and cannot close the duplicate while Redis does not answer. */
@@ -288,7 +293,7 @@ export class RedisConnections {
     throw new RedisRefusedError(this.endpoint, `version ${version}`, `Use Redis ${OLDEST} or newer, or Valkey.`);
   }
 
-  #classify(error: unknown): RedisRefusedError | RedisUnavailableError {
+  #classify(error: unknown): FoundationError {
     return redisError(this.endpoint, 'connecting', error);
   }
 }
