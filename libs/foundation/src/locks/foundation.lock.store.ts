@@ -58,8 +58,8 @@ export class FoundationLockStore {
    * that time, because Redis was slow or this process stood still, it is taken only if a renewal says so.
    *
    * @throws ArgumentError for a key or an owner that is no text of 1 to 500 characters, or a ttl that is no whole
-   * number from 1; `RedisUnavailableError`: whether it was taken is then unknown, and a lock that nobody has goes
-   * with its time.
+   * number of milliseconds from 1 to 100 years; `NotReadyError` once this node has left; `RedisUnavailableError`:
+   * whether it was taken is then unknown, and a lock that nobody has goes with its time.
    */
   async acquire(key: string, owner: string, ttl: number): Promise<LockAcquireResult> {
     checkTexts('acquire', { key, owner });
@@ -113,5 +113,5 @@ function checkTexts(call: string, texts: { key: string; owner: string }): void {
 
 function checkTime(call: string, ttl: number): void {
   if (Number.isSafeInteger(ttl) && ttl >= 1 && ttl <= MAX_TTL_MS) return;
-  throw new ArgumentError(call, 'ttl', show(ttl), 'a whole number of milliseconds from 1');
+  throw new ArgumentError(call, 'ttl', show(ttl), `a whole number of milliseconds from 1 to ${MAX_TTL_MS}`);
 }
