@@ -106,7 +106,7 @@ export class FoundationDeclarations {
     await this.#schedules.check(this.#found.classes.map(({ type }) => type).filter(isProcess));
     const jobs = await this.#jobs(processes.specs);
     supervisor.know(new Map([...processes.classes, ...jobs.classes]));
-    this.#sayRenamed(processes.specs);
+    this.#sayRenamed(processes);
     this.#sayUnmarked();
     const late = new LateModules(this.modules, isDeclared);
     this.parts.view.listen({ beat: () => late.look() });
@@ -157,11 +157,11 @@ export class FoundationDeclarations {
   }
 
   /** Processes without a name are called after their classes, and nodes name the classes of all to one another. */
-  #sayRenamed(specs: readonly ProcessSpec[]): void {
-    const classes = this.parts.config.backend === 'local' ? [] : minifiedNames(specs.map(({ type }) => type));
+  #sayRenamed({ specs, classes: known }: ExploredProcesses): void {
+    const classes = this.parts.config.backend === 'local' ? [] : minifiedNames(specs, known);
     if (classes.length === 0) return;
     this.#logger.warn(
-      'Classes of processes have names as a minifier gives them, so each build has other processes: ' +
+      'Classes of processes have names as a minifier gives them, so the nodes of another build do not run these processes: ' +
         'tell the bundler to keep the names of classes (docs/guides/bundlers.md of nestjs-foundation)',
       { classes: classes.slice(0, SHOWN_CLASSES).join(', ') },
     );

@@ -32,6 +32,8 @@ export interface ProcessContext {
   /**
    * Runs a task for as long as the instance lives: it is given the signal, a rejection is a crash of the process, and
    * the stop waits for it. Use it for loops, so that an error in one is seen.
+   *
+   * @throws ArgumentError for what is no function.
    */
   run(task: (signal: AbortSignal) => Promise<void>): void;
   /** Ends the instance as crashed; the restart policy decides what follows. */

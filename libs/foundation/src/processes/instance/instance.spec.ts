@@ -455,6 +455,17 @@ describe('Instance: tasks', () => {
     expect(await within(life)).toEqual({ reason: 'crash', error, clean: true, started: true });
   });
 
+  it('are refused at once when they are no functions, which is no crash', async () => {
+    const { ctx, instance, life } = await running();
+    for (const task of [5, undefined, Promise.resolve()]) {
+      expect(() => ctx().run(task as never)).toThrow('ctx.run: invalid argument "task": received');
+    }
+    await turn();
+    expect(ctx().signal.aborted).toBe(false);
+    instance.stop('stop');
+    expect(await within(life)).toMatchObject({ reason: 'stop', clean: true });
+  });
+
   it('crash by a throw', async () => {
     const { ctx, life } = await running();
     ctx().run(() => {

@@ -8,7 +8,8 @@ import { HandlerGoneError } from '../../calls/handler.gone.js';
 import { asPartOf, partOf, type Waiter } from '../../calls/waiting.js';
 import { indexOf } from '../../cluster/slot.names.js';
 import { afresh } from '../../context/fresh.js';
-import { describe } from '../../errors/describe.js';
+import { ArgumentError } from '../../errors/config.errors.js';
+import { describe, show } from '../../errors/describe.js';
 import { LimitError } from '../../errors/limit.errors.js';
 import { ProcessStartError, ProcessTimeoutError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
@@ -284,6 +285,7 @@ export class Instance implements Waiter {
   }
 
   #runTask(task: (signal: AbortSignal) => Promise<void>): void {
+    if (typeof task !== 'function') throw new ArgumentError('ctx.run', 'task', show(task), 'a function');
     if (this.#tasks.size >= MAX_TASKS) throw new LimitError('ctx.run', `tasks of "${this.spec.name}"`, MAX_TASKS);
     const { signal } = this.#abort;
     const running: Promise<void> = Promise.resolve()

@@ -87,6 +87,7 @@ export function fakeProcessContext(options: FakeProcessContextOptions = {}): Fak
     signal: abort.signal,
     isOwner: () => isHeld && !abort.signal.aborted,
     run: (task) => {
+      if (typeof task !== 'function') throw new ArgumentError('ctx.run', 'task', show(task), 'a function');
       if (tasks.size >= MAX_TASKS) throw new ArgumentError('ctx.run', 'task', `${MAX_TASKS} tasks`, 'fewer');
       const running: Promise<void> = Promise.resolve()
         .then(() => task(abort.signal))

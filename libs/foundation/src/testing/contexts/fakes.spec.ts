@@ -24,6 +24,7 @@ describe('A fake process context', () => {
   });
 
   it('tells how the process ended, by the first end', async () => {
+    expect(() => fakeProcessContext().run(5 as never)).toThrow('ctx.run: invalid argument "task": received 5');
     const failed = fakeProcessContext();
     const error = new Error('no prices');
     failed.run(() => Promise.reject(error));
