@@ -329,5 +329,6 @@ describe('the options of our own connections', () => {
     expect(refusal({ cluster, db: 2 })).toContain('"redis.db" is not valid: received 2, expected none or 0');
     expect(refusal({ cluster, db: 0, options: { keyPrefix: '' } })).toBe('taken');
     expect(refusal({ url: 'redis://127.0.0.1/2', db: 2 })).toBe('taken');
+    expect(refusal({ url: 'redis-cluster://127.0.0.1:1,127.0.0.1:2', cluster })).toBe('taken');
   });
 });

@@ -78,8 +78,9 @@ export function checkOptions(endpoint: RedisEndpoint | RedisClient): void {
   throw new FoundationConfigError('redis.db', String(db), 'none or 0, because a Redis Cluster has no other database');
 }
 
+/** A URL with several hosts is none to Node.js, and its query none to us. */
 function queryOf(url: string): URLSearchParams {
-  return new URL(url).searchParams;
+  return new URLSearchParams(URL.canParse(url) ? new URL(url).search : '');
 }
 
 /** Where a client of this endpoint leads, without any secret. */
