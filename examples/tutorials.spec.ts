@@ -39,6 +39,6 @@ it('are those of state that survives a release', async () => {
   await cluster.owner('carts/0');
   const third = await cluster.startNode();
   await eventually(() => third.log.includes('before on node-'), { timeout: 20_000 });
-  await cluster.node('node-1').stop();
+  await (await cluster.owner('carts/0')).stop();
   await eventually(() => missing('carts.md', cluster).length === 0, { lastSeen: () => missing('carts.md', cluster) });
 }, 60_000);

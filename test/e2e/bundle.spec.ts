@@ -20,7 +20,7 @@ const REQUIRE = [
 ].join('\n');
 /** Packages that Nest asks for and lives without. */
 const EXTERNAL = ['@nestjs/websockets', '@nestjs/microservices', 'class-transformer'];
-const RENAMED = /names as a minifier gives them.*classes: (\w+|\$), (\w+|\$)/;
+const RENAMED = /names as a minifier gives them.*classes: [\w$]+, [\w$]+/;
 
 describe('a bundled application', () => {
   let folder: string;
