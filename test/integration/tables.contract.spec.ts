@@ -15,6 +15,7 @@ import {
   restoredScript,
   restoreScript,
 } from '../../libs/foundation/src/backend/tables/table.scripts.js';
+import { TableReplica } from '../../libs/foundation/src/backend/tables/table.replica.js';
 import { Secret } from '../../libs/foundation/src/security/secret.js';
 import { createSigner, type Signer } from '../../libs/foundation/src/security/signer.js';
 import { tableContract } from '../../libs/foundation/src/testing/contracts/table.contract.js';
@@ -194,6 +195,25 @@ describe('What a table in Redis puts back', () => {
     expect(life).toMatch(/^\d{16}$/);
     expect((await tableOf().since(0)).life).toBe(life);
   });
+});
+
+it('A hash of rows that was deleted by hand is restored by the first who would change a row', async () => {
+  const replica = new TableReplica<{ version: number; value: string }>(tableOf(), {
+    what: 'table of tests',
+    read: ({ version, value }) => ({ version, value }),
+    write: ({ value }) => value,
+  });
+  for (const key of ['a', 'b']) await replica.change(key, () => '"1"');
+  await replica.sync();
+  await server.cli('DEL', rows);
+  await replica.change('a', () => '"2"');
+  await replica.sync();
+  expect((await tableOf().since(0)).rows).toMatchObject([
+    { key: 'b', value: '"1"' },
+    { key: PUT_BACK },
+    { key: 'a', value: '"2"' },
+  ]);
+  expect([...replica.values()].map(({ value }) => value).sort()).toEqual(['"1"', '"2"']);
 });
 
 describe('A hint of a table in Redis', () => {

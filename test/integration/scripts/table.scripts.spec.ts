@@ -145,6 +145,14 @@ describe('Putting rows back after a loss of data', () => {
     expect(await marks()).toEqual([]);
   });
 
+  it('is for rows whose value alone is gone, and not for those that were removed', async () => {
+    await row('a', 5);
+    await mark('b', 6);
+    await redis.del(ROWS);
+    expect(await restore(['a', 5, 'A'], ['b', 5, 'B'])).toEqual([1, expect.any(String)]);
+    expect(await redis.hgetall(ROWS)).toEqual({ a: 'A' });
+  });
+
   it('begins the life of the table with the first of them, and keeps it', async () => {
     expect(await restore()).toEqual([0, '']);
     expect(await redis.exists(HEAD)).toBe(0);

@@ -104,8 +104,10 @@ export const restoreScript = new Script(
   `${NEWER}${LIFE}
 local count = 0
 for i = 1, #ARGV, 3 do
-  local version = redis.call('ZSCORE', KEYS[2], ARGV[i])
-  if not version or tonumber(version) < tonumber(ARGV[i + 1]) then
+  local version = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[i]) or '-1')
+  -- A removal has a version of its own: where this one is left without a row, the hash of rows was deleted.
+  local isLeft = version == tonumber(ARGV[i + 1]) and redis.call('HEXISTS', KEYS[1], ARGV[i]) == 0
+  if isLeft or version < tonumber(ARGV[i + 1]) then
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
     redis.call('ZADD', KEYS[2], ARGV[i + 1], ARGV[i])
     redis.call('ZREM', KEYS[3], ARGV[i])
