@@ -127,6 +127,27 @@ describe('a transient job that completes', () => {
     await settled();
     expect(lives).toHaveLength(1);
   });
+
+  it('is not run again after an outage for all, which is over just after the lease is', async () => {
+    const { Job, lives } = jobOf(undefined, { restart: 'transient' });
+    const [a, b] = [await boot(server.url, appName, [Job]), await boot(server.url, appName, [Job])];
+    await formed(a, b);
+    await eventually(() => lives.length === 1, { timeout: TIMEOUT });
+    const owner = lives[0]!.node === a.name ? a : b;
+    await inState('running', a, b);
+    await server.cli('CONFIG', 'SET', 'min-replicas-to-write', '1');
+    closeLater(async () => void (await server.cli('CONFIG', 'SET', 'min-replicas-to-write', '0')));
+    lives[0]!.ctx.complete();
+    await eventually(() => owner.of('process.end_unrecorded').length === 1, { timeout: TIMEOUT });
+    await eventually(async () => (await server.cli('EXISTS', keys.lease('job'))) === '0', {
+      every: 5,
+      timeout: TIMEOUT,
+    });
+    await server.cli('CONFIG', 'SET', 'min-replicas-to-write', '0');
+    await inState('completed', a, b);
+    await settled();
+    expect(lives).toHaveLength(1);
+  });
 });
 
 describe('a crash', () => {

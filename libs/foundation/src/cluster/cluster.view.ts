@@ -47,6 +47,8 @@ export class ClusterView {
   latency = 0;
   /** Why this node has not joined, or is not heard, as the last attempt said; `undefined` while all is well. */
   trouble: string | undefined;
+  /** When a heartbeat worked again after one that had not, by the clock of this node. */
+  recoveredAt = -Infinity;
 
   constructor(
     private readonly node: LocalNode,
@@ -228,6 +230,12 @@ export class ClusterView {
     this.#state = 'up';
     this.record.undrain();
     this.notify('changed');
+  }
+
+  /** A heartbeat has worked. */
+  noteHeard(): void {
+    if (this.trouble !== undefined) this.recoveredAt = this.now();
+    this.trouble = undefined;
   }
 
   /** What the answer to a heartbeat says of the Redis clock. */

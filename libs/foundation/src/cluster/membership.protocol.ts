@@ -222,7 +222,7 @@ export class MembershipProtocol {
     const { view } = this;
     const { name: node } = view.self;
     this.#lastAnswerAt = sentAt;
-    view.trouble = undefined;
+    view.noteHeard();
     view.latency = this.now() - sentAt;
     view.setClock(answer.now, sentAt);
     const isDataLost = this.#incarnation !== undefined && this.#incarnation !== answer.incarnation;

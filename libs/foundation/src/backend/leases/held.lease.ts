@@ -132,7 +132,7 @@ export class HeldLease implements Lease {
   }
 
   abandon(): void {
-    this.lose('abandoned');
+    this.lose(this.isHeld() ? 'abandoned' : 'deadline');
   }
 }
 

@@ -25,9 +25,12 @@ const FORGOTTEN_AFTER_MS = 5000;
  * second.
  */
 const RETRY_MS = 50;
-const RETRY_CAP_MS = 400;
-/** When the lease is lost: how often Redis is polled until it is back, with one query for all pending ends. */
-const KEPT_RETRY_MS = 250;
+const RETRY_CAP_MS = 200;
+/**
+ * When the lease is lost: how often Redis is polled until it is back, with one query for all pending ends. Several
+ * times in `ENDS_FIRST_MS` of `candidacy.ts`.
+ */
+const KEPT_RETRY_MS = 100;
 /** So many ends are kept; beyond that the oldest is given up, and said to be. Each is a few hundred bytes. */
 const MAX_KEPT = 10_000;
 /** Of the stack in a row, in characters. */
@@ -194,12 +197,13 @@ export class RestartDecisions {
         process: oldest,
       });
     }
-    this.#timer ??= this.#later();
+    // At once: this node gives its lease up a little before Redis does.
+    this.#timer ??= this.#later(0);
   }
 
-  #later(): Timer {
+  #later(ms: number): Timer {
     const write = (): void => unattended('recording the ends of processes', this.#writeKept());
-    return this.#clock.setTimeout(write, KEPT_RETRY_MS).unref();
+    return this.#clock.setTimeout(write, ms).unref();
   }
 
   async #writeKept(): Promise<void> {
@@ -215,7 +219,7 @@ export class RestartDecisions {
     for (let index = 0; index < facts.length; index += PARALLEL) {
       await Promise.all(facts.slice(index, index + PARALLEL).map((fact) => this.#write(fact)));
     }
-    this.#timer = this.#kept.size > 0 ? this.#later() : undefined;
+    this.#timer = this.#kept.size > 0 ? this.#later(KEPT_RETRY_MS) : undefined;
     if (this.#timer !== undefined) return;
     for (const resolve of this.#idle) resolve();
     this.#idle.clear();

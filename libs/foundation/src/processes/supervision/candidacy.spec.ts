@@ -39,6 +39,7 @@ describe('Candidacy', () => {
   let queueMs: Record<string, number>;
   let candidacy: Candidacy;
   let began: number;
+  let recoveredAt: number | undefined;
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -49,11 +50,13 @@ describe('Candidacy', () => {
     won = [];
     ranks = {};
     queueMs = {};
+    recoveredAt = -Infinity;
     candidacy = new Candidacy(
       leases,
       (name) => ({ rank: ranks[name] ?? 0, queueMs: queueMs[name] ?? 0 }),
       ({ name }) => won.push({ at: now() - began, name }),
       { ...machineClock, monotonic: now },
+      () => recoveredAt,
     );
   });
 
@@ -85,6 +88,27 @@ describe('Candidacy', () => {
     await pass(RANK_STEP);
     expect(candidacy.open()).toEqual([]);
     expect(won.map(({ name }) => name)).toEqual(['a', 'c']);
+  });
+
+  it('takes nothing that had an owner until a heartbeat has worked again, and a moment longer', async () => {
+    leases.taken.set('a', began + 500);
+    candidacy.want('a');
+    await pass(400);
+    recoveredAt = undefined;
+    await pass(3000);
+    expect(leases.tried).toEqual([]);
+    recoveredAt = now();
+    await pass(299);
+    expect(won).toEqual([]);
+    await pass(302);
+    expect(won.map(({ name }) => name)).toEqual(['a']);
+  });
+
+  it('takes what is new all the same', async () => {
+    recoveredAt = undefined;
+    candidacy.want('a', true);
+    await pass(10);
+    expect(won.map(({ name }) => name)).toEqual(['a']);
   });
 
   it('takes at once what is free and its own', async () => {

@@ -20,6 +20,8 @@ const TOGETHER_MS = 5;
  * but not so soon after the last poll. The answer says anew until when that node has it, so nothing comes later for it.
  */
 const EARLY_MS = 500;
+/** After an outage of Redis, how long ends that could not be recorded during it have before their names are taken. */
+const ENDS_FIRST_MS = 300;
 const PARALLEL = 16;
 /** A thousand names may become free in one turn; ranking them all in it would hold up what renews the leases. */
 const SLICE_MS = 5;
@@ -66,12 +68,14 @@ export class Candidacy {
   /**
    * @param placeOf this node's place in the order; `undefined` when it may not run the process, which ends the
    * candidacy.
+   * @param recoveredAt when a heartbeat of this node worked again after one that had not; `undefined` until then.
    */
   constructor(
     private readonly leases: Pick<Leases, 'standing'> & { acquire(name: string): Promise<Lease | undefined> },
     private readonly placeOf: (name: string) => Place | undefined,
     private readonly won: (lease: Lease) => void,
     private readonly clock: Pick<Clock, 'monotonic' | 'within'>,
+    private readonly recoveredAt: () => number | undefined = () => -Infinity,
   ) {}
 
   /**
@@ -233,7 +237,13 @@ export class Candidacy {
       candidate.taken = freeInMs > 0 && isGrace !== true;
       // Most names are taken at most times, and all leases of a node end together: no rank is needed for them yet.
       if (freeInMs > 0) {
-        this.#putOff(candidate, now + freeInMs);
+        if (!candidate.hinted) [candidate.waited, candidate.dueAt] = [false, now + freeInMs + 1];
+        continue;
+      }
+      // INVARIANT (I6): when Redis refused this node, the owner may not have been able to record an end either. So
+      // nothing is taken before Redis takes writes again, and the owner has had the time for that.
+      if (now < (this.recoveredAt() ?? Infinity) + ENDS_FIRST_MS) {
+        candidate.dueAt = now + ENDS_FIRST_MS;
         continue;
       }
       if (!candidate.waited) {
@@ -246,12 +256,6 @@ export class Candidacy {
       free.push(name);
     }
     return free;
-  }
-
-  #putOff(candidate: Candidate, until: number): void {
-    if (candidate.hinted) return;
-    candidate.waited = false;
-    candidate.dueAt = until + 1;
   }
 
   async #try(name: string): Promise<void> {

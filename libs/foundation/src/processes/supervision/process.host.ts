@@ -161,7 +161,9 @@ export class ProcessHost {
     const exit = this.#fallen(lease) ?? (await instance.run());
     // INVARIANT (I1): the lease is released only after user code has stopped; otherwise it must expire.
     await endings.settle(instance, exit);
-    if (exit.clean) await lease.release();
+    // INVARIANT (I6): a lease that was lost before the end was recorded is not released either: others would hear of
+    // it, and take the name before the end is recorded.
+    if (exit.clean && !endings.isOpen(lease.name)) await lease.release();
     else lease.abandon();
   }
 

@@ -106,6 +106,7 @@ export class Supervisor implements CalleeLookup {
       (name) => this.#reconciler.place(name),
       (lease) => this.#host.host(lease),
       clockOf(backend),
+      () => (membership.trouble === undefined ? membership.recoveredAt : undefined),
     );
     this.#reconciler = new Reconciler({
       ...shared,
