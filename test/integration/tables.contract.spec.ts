@@ -9,13 +9,13 @@ import {
   type TableRow,
   type TableWrite,
 } from '../../libs/foundation/src/backend/tables/table.js';
+import { TableReplica } from '../../libs/foundation/src/backend/tables/table.replica.js';
 import {
   putScript,
   removeScript,
   restoredScript,
   restoreScript,
 } from '../../libs/foundation/src/backend/tables/table.scripts.js';
-import { TableReplica } from '../../libs/foundation/src/backend/tables/table.replica.js';
 import { Secret } from '../../libs/foundation/src/security/secret.js';
 import { createSigner, type Signer } from '../../libs/foundation/src/security/signer.js';
 import { tableContract } from '../../libs/foundation/src/testing/contracts/table.contract.js';

@@ -97,7 +97,7 @@ describe('a cluster-wide cron job', () => {
       }),
     ]);
     await expect(cron.runNow('weekly')).rejects.toBeInstanceOf(UnknownProcessError);
-    await expect(cron.runNow('weekly')).rejects.toThrow('Known processes: cron:nightly');
+    await expect(cron.runNow('weekly')).rejects.toThrow('Known cron jobs: nightly');
   });
 
   it.each<[string, MethodDecorator, string]>([
