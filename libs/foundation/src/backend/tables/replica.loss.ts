@@ -69,7 +69,7 @@ export class ReplicaLoss {
   notePage(page: TablePage, version: number, mayMiss: boolean): boolean {
     const before = this.#current;
     const isInTouch = before === undefined && version > 0 && page.floor <= version && !mayMiss;
-    const isRestored = isInTouch && page.rows.some((row) => row.key === PUT_BACK && row.version > version);
+    const isRestored = isInTouch && page.rows.some(({ key }) => key === PUT_BACK);
     if (isRestored || this.isOtherLife(page) || page.version < version) this.mark();
     this.noteLife(page.life);
     return this.#current !== before;

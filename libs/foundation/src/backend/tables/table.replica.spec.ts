@@ -1081,6 +1081,8 @@ describe('a table that comes back with older data, in the same life', () => {
       b,
       restored: async () => {
         setBack();
+        // Newer than all that the other one has, and before the mark in the order of versions.
+        await b.put('z', 'z1');
         await b.replica.lost();
       },
     };
@@ -1094,27 +1096,57 @@ describe('a table that comes back with older data, in the same life', () => {
       inPagesOf(size);
       await a.replica.syncSoon();
       for (const { replica } of [a, b, a]) await replica.sync();
-      expect([a.texts(), b.texts(), a.replica.isMending]).toEqual([['x2', 'y1'], ['x2', 'y1'], false]);
+      const all = ['x2', 'y1', 'z1'];
+      expect([a.texts(), b.texts(), a.replica.isMending]).toEqual([all, all, false]);
     },
   );
 
-  it('is given nothing by a node that hears of it so, and was out of touch or restores nothing', async () => {
+  it.each([500, 1])('is given nothing by a node that was out of touch, or restores nothing (%s)', async (size) => {
     const { a, b, restored } = await restoredBy();
     clock += STALE_MS + 1;
     await restored();
     const other = await restoredBy({ write: undefined });
     await other.restored();
+    inPagesOf(size);
     for (const { replica } of [a, b, other.a, other.b]) await replica.sync();
     for (const { texts, replica } of [a, b, other.a, other.b]) {
-      expect([texts(), replica.isMending]).toEqual([['x2'], false]);
+      expect([texts(), replica.isMending]).toEqual([['x2', 'z1'], false]);
     }
+  });
+
+  it('is given nothing by a node that may have missed what was removed', async () => {
+    const { a, b, restored } = await restoredBy();
+    await restored();
+    // More than there are marks.
+    for (const key of 'abcdefgh') {
+      await b.put(key, 'short');
+      await b.remove(key);
+    }
+    await table.restore([{ key: 'w', value: 'w1', version: 1 }], 0);
+    const restore = jest.spyOn(table, 'restore');
+    await a.replica.sync();
+    expect([a.texts(), restore.mock.calls]).toEqual([['w1', 'x2', 'z1'], []]);
+
+    const away = await restoredBy({ staleAfterMs: Infinity });
+    await away.restored();
+    restore.mockClear();
+    clock += KEEP_MARKS_MS / 2 + 1;
+    await away.a.replica.sync();
+    expect([away.a.texts(), restore.mock.calls]).toEqual([['w1', 'x2', 'z1'], []]);
+  });
+
+  it('is one question for who reads it for the first time', async () => {
+    const { restored } = await restoredBy();
+    await restored();
+    const fresh = copy();
+    const since = jest.spyOn(table, 'since');
+    await fresh.replica.sync();
+    expect([fresh.texts(), since.mock.calls.length]).toEqual([['x2', 'z1'], 1]);
   });
 
   it('is given what it lacks by a node that would change a row of it', async () => {
     const { a, b, restored } = await restoredBy();
     await restored();
-    // Of what was written since then the version is above the one that this node knows.
-    await b.put('z', 'z1');
     const put = jest.spyOn(table, 'put');
     await a.put('y', 'y2');
     expect(put.mock.calls.length).toBeLessThan(4);
