@@ -10,8 +10,7 @@ import { TerminatedNodes } from './cluster/topologies/terminated.nodes.js';
 import { NotReadyError } from './errors/cluster.errors.js';
 import { RedisUnavailableError } from './errors/connection.errors.js';
 import { describe, isA } from './errors/describe.js';
-import { FoundationError } from './errors/foundation.error.js';
-import { isOfRedis, redisError } from './errors/refusal.js';
+import { asRedisError } from './errors/refusal.js';
 import { unattended } from './foreign/gate.js';
 import { FoundationDeclarations } from './foundation.declarations.js';
 import { FoundationEdges, FoundationFront } from './foundation.edges.js';
@@ -139,7 +138,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       await this.#parts.supervisor.declare(specs);
       await this.#parts.supervisor.start();
     } catch (error) {
-      throw this.#asOurs(error);
+      throw asRedisError(this.#parts.backend.endpoint, 'joining', error);
     }
     this.#terminated.open();
     this.#parts.runner.announce({
@@ -173,11 +172,6 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       throw error;
     }
     await firstProcesses(this.#parts, this.#ending.signal);
-  }
-
-  #asOurs(error: unknown): unknown {
-    if (isA(error, FoundationError)) return error;
-    return isOfRedis(error) ? redisError(this.#parts.backend.endpoint, 'joining', error) : error;
   }
 
   /**

@@ -9,9 +9,7 @@ import { type Standing, standingBy } from '../cluster/standing.js';
 import type { FoundationConfig } from '../config/config.js';
 import type { CronJobs } from '../cron/cron.jobs.js';
 import { CookieMismatchError } from '../errors/cluster.errors.js';
-import { isA } from '../errors/describe.js';
-import { FoundationError } from '../errors/foundation.error.js';
-import { isOfRedis, redisError } from '../errors/refusal.js';
+import { asRedisError, redisError } from '../errors/refusal.js';
 import type { HealthMonitor } from '../health/health.monitor.js';
 import type { Journal } from '../journal/journal.js';
 import type { ClusterFigures } from '../metrics/cluster.figures.js';
@@ -77,8 +75,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     await services.open();
   } catch (error) {
     await close();
-    if (isA(error, FoundationError) || !isOfRedis(error)) throw error;
-    throw redisError(backend.endpoint, 'reading the cluster', error);
+    throw asRedisError(backend.endpoint, 'reading the cluster', error);
   }
   return {
     place: placeName(parts.config.redis),

@@ -117,6 +117,11 @@ export function redisError(endpoint: string, doing: string, cause: unknown): Fou
   return new RedisRefusedError(endpoint, refusal.reply, refusal.advice, cause, `Foundation gave up ${doing}.`);
 }
 
+/** What failed because of Redis, as one of ours; one of ours already, and a bug of ours, as it is. */
+export function asRedisError(endpoint: string, doing: string, error: unknown): unknown {
+  return isA(error, FoundationError) || !isOfRedis(error) ? error : redisError(endpoint, doing, error);
+}
+
 /** Does what asks Redis; what that fails with becomes one of ours, with the error of the client as its cause. */
 export async function inRedis<T>(endpoint: string, doing: string, work: () => Promise<T>): Promise<T> {
   try {

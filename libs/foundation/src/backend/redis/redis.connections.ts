@@ -69,7 +69,7 @@ export class RedisConnections {
 
   constructor(private readonly config: FoundationConfig) {
     const { redis, quorum } = config;
-    [redis, ...quorum].forEach((each) => checkOptions(each));
+    [redis, ...quorum].forEach(checkOptions);
     this.endpoint = [redis, ...quorum].map(endpointName).join(' and ');
     // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up, so silence ends
     // it.

@@ -271,8 +271,10 @@ export class TableReplica<T extends Replicated> {
         const life = await this.table.restore(rows, isOtherLife ? known : 0);
         // INVARIANT (I9): a replica that restored rows knows their life, so that the loss of that one is noticed as
         // well.
-        if (life !== '') this.#loss.noteLife(life);
-        if (life !== '') read = { ...read, last: { ...read.last, life } };
+        if (life !== '') {
+          this.#loss.noteLife(life);
+          read = { ...read, last: { ...read.last, life } };
+        }
       }
     }
     this.#adopt(read);
