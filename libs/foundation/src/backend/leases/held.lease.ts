@@ -49,6 +49,8 @@ export class HeldLease implements Lease {
   before: string | undefined;
   readonly unstarted: number | undefined;
   readonly #abort = new AbortController();
+  /** Until when a careful renewal without an answer may still arrive. */
+  #astrayUntil = -Infinity;
   #ended = false;
 
   readonly name: string;
@@ -90,6 +92,28 @@ export class HeldLease implements Lease {
    */
   isHeld(now = this.now()): boolean {
     return !this.#ended && this.left(now) > 0;
+  }
+
+  /**
+   * True when the next renewal has to be a careful one.
+   *
+   * INVARIANT (I3): a careful renewal that was given up may arrive after a later one was answered, and reclaim, with
+   * another epoch, what Redis has lost in between. So Redis is asked once more when none can arrive in time any longer.
+   */
+  isUnsure(now: number): boolean {
+    return this.missed || (this.#astrayUntil > -Infinity && this.#astrayUntil <= now);
+  }
+
+  /** A careful renewal was given up; it may arrive until then. */
+  astray(until: number): void {
+    this.missed = true;
+    this.#astrayUntil = Math.max(this.#astrayUntil, until);
+  }
+
+  /** A careful renewal that was sent then was answered. */
+  heard(sentAt: number): void {
+    this.missed = false;
+    if (this.#astrayUntil <= sentAt) this.#astrayUntil = -Infinity;
   }
 
   get ended(): boolean {

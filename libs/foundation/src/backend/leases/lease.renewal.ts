@@ -143,8 +143,9 @@ export class LeaseRenewal {
     const leases = this.leases();
     let next = this.parts.times.renewEvery;
     try {
-      const careful = leases.filter(({ missed }) => missed);
-      const regular = leases.filter(({ missed }) => !missed);
+      const now = this.parts.now();
+      const careful = leases.filter((lease) => lease.isUnsure(now));
+      const regular = leases.filter((lease) => !lease.isUnsure(now));
       const gone = (await this.#inCalls(regular, (some) => this.#renew(some))).flatMap((some) => some ?? []);
       if (careful.length + gone.length > 0) {
         await this.#inCalls([...careful, ...gone], (some) => this.#recover(some));
@@ -239,18 +240,17 @@ export class LeaseRenewal {
     ]);
     const epochsOf = (texts: Answers, index: number): number[] =>
       texts.map((each) => toNumber(each[index])).filter((epoch) => epoch > 0);
-    const head = [
-      this.parts.after.text,
-      this.parts.node.name,
-      this.parts.node.bootId,
-      this.parts.times.ttl,
-      this.parts.lives.epoch,
-      this.parts.lives.owner,
-    ];
-    const timed = (timing: Timing): Args => [...head, ...timing, this.parts.times.margin, ...args];
-    const answers = await this.#calls.run(recoverScript, keys, timed, (texts) =>
-      leases.every((_, index) => epochsOf(texts, index).length >= this.parts.quorum.majority),
-    );
+    const { after, node, times, lives } = this.parts;
+    const head = [after.text, node.name, node.bootId, times.ttl, lives.epoch, lives.owner];
+    const timed = (timing: Timing): Args => [...head, ...timing, times.margin, ...args];
+    // Redis takes it for late by then: it goes by its own clock, which this node may take for later by one answer.
+    const lateAt = now + 2 * times.commandTimeout;
+    const isEnough = (texts: Answers): boolean =>
+      leases.every((_, index) => epochsOf(texts, index).length >= this.parts.quorum.majority);
+    const answers = await this.#calls.run(recoverScript, keys, timed, isEnough).catch((error: unknown) => {
+      for (const lease of leases) lease.astray(lateAt);
+      throw error;
+    });
     const raised = new Map<HeldLease, number>();
     leases.forEach((lease, index) => {
       if (lease.ended) return;
@@ -260,12 +260,12 @@ export class LeaseRenewal {
       lease.spread = false;
       if (epochs.length < this.parts.quorum.majority) {
         if (this.parts.quorum.cannotAgree(refused)) lease.lose('taken');
-        else lease.missed = true;
+        else lease.astray(lateAt);
         return;
       }
       // INVARIANT (I1): this answer promises only what was requested, which ends `margin` after the old deadline, so
       // the old deadline stays.
-      lease.missed = false;
+      lease.heard(now);
       const epoch = Math.max(...epochs);
       if (epoch > lease.epoch) raised.set(lease, epoch);
     });

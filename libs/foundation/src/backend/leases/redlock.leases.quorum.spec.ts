@@ -378,6 +378,23 @@ describe('Leases on three servers', () => {
       else expect(of('lease.lost')).toMatchObject([{ reason: 'taken' }]);
     });
 
+    it('has the epoch of servers that minted it late, after fewer than a majority had answered', async () => {
+      const lease = await take();
+      answer('renew', down, down, down);
+      answer('recover', ['1', '100'], down, down);
+      await pass(TIMES.renewEvery + 150);
+      answer('renew', ['1', '1'], ['1', '1'], ['1', '1']);
+      answer('recover', ['1', '100'], ['1', '100'], ['1', '100']);
+      await pass(150);
+      expect([lease.epoch, lease.missed]).toEqual([100, false]);
+      answer('recover', ['1', '100'], ['1', '500'], ['1', '500']);
+      await pass(2 * TIMES.renewEvery);
+      expect(lease.epoch).toBe(500);
+      const before = asked('recover');
+      await pass(5 * TIMES.renewEvery);
+      expect(asked('recover')).toEqual(before);
+    });
+
     it('changes nothing of a lease that was released meanwhile', async () => {
       const lease = await lose();
       let reply!: (answer: unknown) => void;

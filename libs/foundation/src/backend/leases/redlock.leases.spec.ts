@@ -558,6 +558,57 @@ describe('RedlockLeases', () => {
       expect(client.of('recover').length).toBeGreaterThan(1);
     });
 
+    describe('whose careful renewal was given up, which may still arrive', () => {
+      const isOut = () => Promise.reject(new Error('Command timed out'));
+      const recoveredAt = () => client.of('recover').map(({ at }) => at);
+
+      /** A renewal without an answer, a recovery without one, and then one with. */
+      const givenUp = async () => {
+        const lease = await held();
+        client.renewal = client.recovery = isOut;
+        await pass(TIMES.renewEvery + RETRY_MS + 5);
+        expect(recoveredAt()).toHaveLength(1);
+        client.renewal = () => [1];
+        client.recovery = (epochs) => epochs;
+        await pass(RETRY_MS + 1);
+        expect(recoveredAt()).toHaveLength(2);
+        return lease;
+      };
+
+      it('has the epoch that this one minted, of what Redis had lost after a later one was answered', async () => {
+        const lease = await givenUp();
+        expect(lease.epoch).toBe(101);
+        // It arrives, and reclaims.
+        client.recovery = () => ['5000'];
+        await pass(2 * TIMES.renewEvery);
+        expect(lease.epoch).toBe(5000);
+        const [given, , last] = recoveredAt();
+        expect(last! - given!).toBeGreaterThanOrEqual(2 * TIMES.commandTimeout);
+        await pass(10 * TIMES.renewEvery);
+        expect(recoveredAt()).toHaveLength(3);
+        expect(lease.isHeld()).toBe(true);
+      });
+
+      it('is asked for again and again until that is answered', async () => {
+        const lease = await givenUp();
+        client.recovery = isOut;
+        await pass(TIMES.renewEvery + RETRY_MS + 5);
+        expect(recoveredAt().length).toBeGreaterThan(3);
+        client.recovery = () => ['5000'];
+        await pass(2 * TIMES.renewEvery);
+        expect(lease.epoch).toBe(5000);
+      });
+    });
+
+    it('is asked for its epoch no more where each careful renewal was answered', async () => {
+      await held();
+      client.renewal = () => Promise.reject(new Error('Command timed out'));
+      await pass(TIMES.renewEvery + 1);
+      client.renewal = () => [1];
+      await pass(10 * TIMES.renewEvery);
+      expect(client.of('recover')).toHaveLength(1);
+    });
+
     it('ends when the key is gone and Redis has not lost its data', async () => {
       const lease = await held();
       client.renewal = () => [0];
