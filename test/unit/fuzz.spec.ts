@@ -305,7 +305,7 @@ const READERS: Record<string, (mutator: Mutator) => unknown> = {
   'an entry of the journal': (m) => {
     const id = m.below(4) === 0 ? m.characters(`${AT}-0`) : `${AT}-0`;
     const read = readEntry({ id, text: m.text(JSON.stringify(entryOfJournal)) });
-    if (read !== undefined) expect([read.at <= AT * 1000, Number.isFinite(read.at)]).toEqual([true, true]);
+    if (read !== undefined) expect(new Date(read.at).toISOString()).toMatch(/^[+\d]/);
   },
   'what travels with messages and calls': (m) => {
     const context = readContext(parsed(m.text('{"tenant":"t-1","user":"ann"}')));

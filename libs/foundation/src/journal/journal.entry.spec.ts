@@ -32,6 +32,7 @@ describe('an entry', () => {
     ['of a long kind', { at: AT, kind: `a.${'b'.repeat(100)}`, node: 'n1' }],
     ['too long', { at: AT, kind: 'process.started', node: 'n1', error: 'x'.repeat(MAX_ENTRY) }],
     ['at a time that is none', { at: 1.5, kind: 'process.started', node: 'n1' }],
+    ['at a time that no Date has', { at: 8.64e15 + 1, kind: 'process.started', node: 'n1' }, '9007199254740991-0'],
     ['under an id that is none', { at: AT, kind: 'process.started', node: 'n1' }, 'x-1'],
   ])('that is %s is none', (_what, facts, id = `${AT + 5}-0`) => {
     expect(readEntry(row(facts, id))).toBeUndefined();

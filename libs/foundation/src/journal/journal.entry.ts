@@ -13,6 +13,8 @@ export const MAX_ENTRY = 8192;
 /** Characters of a name, and of the text of an error. */
 const MAX_WORD = 300;
 const MAX_ERROR = 400;
+/** The last time that a `Date` can have: whoever shows an entry makes one of its time. */
+const LATEST = 8_640_000_000_000_000;
 
 /** Something that happened in the cluster. */
 export interface JournalEntry {
@@ -70,7 +72,7 @@ const kind: Reader<string> = (value) =>
 
 const readFacts = fromJson(
   record<JournalFacts>({
-    at: whole(),
+    at: whole(LATEST),
     kind,
     node: word,
     by: ifRight(word),
