@@ -114,6 +114,7 @@ function makeNode(bootId: string) {
     },
   };
   const backend = {
+    kind: 'redis' as const,
     services: table,
     onHint: (listener: (hint: Hint) => void) => {
       hints.push(listener);

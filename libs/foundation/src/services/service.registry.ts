@@ -54,7 +54,7 @@ export class ServiceRegistry {
   #timer: Pick<WakeUp, 'cancel'> | undefined;
 
   constructor(
-    private readonly backend: Pick<Backend, 'services' | 'onHint' | 'transport'>,
+    private readonly backend: Pick<Backend, 'kind' | 'services' | 'onHint' | 'transport'>,
     private readonly membership: ClusterView,
     private readonly telemetry: Telemetry,
   ) {
@@ -87,6 +87,8 @@ export class ServiceRegistry {
   async open(): Promise<void> {
     this.#noteMembers();
     await this.#replica.sync();
+    // Nobody else writes what is in this process.
+    if (this.backend.kind === 'local') return;
     this.#timer ??= clockOf(this.membership).every(LOOK_EVERY_MS - EARLY_MS, LOOK_EVERY_MS, () =>
       unattended('comparing the services', this.#look()),
     );

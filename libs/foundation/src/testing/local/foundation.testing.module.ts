@@ -26,7 +26,7 @@ const PATIENCE_MS = 1000;
 const LONGEST_PATIENCE_MS = 600_000;
 
 /** A test may move by days, and nobody hears the heartbeat of a single node. */
-const HEARTBEAT = { beatEvery: '5s', ttl: '15s' } as const;
+const HEARTBEAT = { beatEvery: '60s', ttl: '180s' } as const;
 
 /**
  * Options of {@link FoundationTestingModule}: those of `FoundationModule`, which count before the application's

@@ -4,7 +4,7 @@
 import { Injectable } from '@nestjs/common';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
-import { givenTime } from '../../foreign/given.times.js';
+import { givenTime } from '../../foreign/given.options.js';
 import type { Duration } from '../../time/duration.js';
 import type { ManualTimers } from './manual.timers.js';
 
