@@ -226,7 +226,7 @@ async function beatsIn(redis, seconds) {
   const monitor = await client.monitor();
   const beats = { bytes: 0, count: 0 };
   monitor.on('monitor', (_time, words, source) => {
-    if (source === 'lua' || !/^evalsha$/i.test(words[0]) || !words[3].endsWith(':nodes')) return;
+    if (source === 'lua' || !/^evalsha$/i.test(words[0]) || words[3]?.endsWith(':nodes') !== true) return;
     beats.bytes += [`*${words.length}`, ...words.map((word) => `$${word.length}\r\n${word}`), ''].join('\r\n').length;
     beats.count += 1;
   });
