@@ -979,7 +979,7 @@ export class Journal {
         name?: string;
         reason?: string;
     }, work: () => T): T;
-    follow(query?: Omit<JournalQuery, 'limit' | 'until' | 'since'>, input?: {
+    follow(query?: Omit<JournalQuery, 'limit' | 'until' | 'since'>, options?: {
         signal?: AbortSignal;
     }): AsyncGenerator<JournalEntry, void, undefined>;
     read(query?: JournalQuery): Promise<JournalEntry[]>;

@@ -478,7 +478,7 @@ export class TestCluster implements AsyncDisposable {
     get nodes(): readonly TestNode[];
     // Warning: (ae-forgotten-export) The symbol "ProcessTarget" needs to be exported by the entry point index.d.ts
     owner(slot: ProcessTarget, options?: OwnerOptions): Promise<TestNode>;
-    ownership(slot: ProcessTarget, input?: OwnerOptions): Promise<SlotOwner>;
+    ownership(slot: ProcessTarget, options?: OwnerOptions): Promise<SlotOwner>;
     ownersOf(slot: ProcessTarget): string[];
     partition<T = AnyMethods>(target: ProcessTarget<T>, key: string): Remote<T>;
     get redis(): TestRedis;

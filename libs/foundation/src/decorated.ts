@@ -70,9 +70,10 @@ export function markMethod(mark: symbol, decorator: string, read: (place: string
 /**
  * A decorator that leaves its mark on a class.
  *
+ * @param read what the mark is, given the class for its errors.
  * @throws DeclarationError while the class is read: on what is no class, and beside another mark of the kind.
  */
-export function markClass(mark: symbol, decorator: string, metadata: unknown): ClassDecorator {
+export function markClass(mark: symbol, decorator: string, read: (place: string) => unknown): ClassDecorator {
   return (target: object) => {
     const refuse = (name: string, problem: string, advice: string): never => {
       throw new DeclarationError(`${decorator} of ${name}`, problem, advice);
@@ -82,7 +83,7 @@ export function markClass(mark: symbol, decorator: string, metadata: unknown): C
     if (Reflect.hasOwnMetadata(mark, target)) {
       refuse(target.name, 'the class has another one of the kind, and one counts', 'Remove one of them.');
     }
-    Reflect.defineMetadata(mark, metadata, target);
+    Reflect.defineMetadata(mark, read(target.name), target);
   };
 }
 

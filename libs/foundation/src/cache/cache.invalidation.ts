@@ -7,6 +7,7 @@ import { requireChannels } from '../channels/require.channels.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { describe, read, show } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
+import { givenOptions } from '../foreign/given.options.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { anyText, ifRight, listOfAll, record } from '../wire/decode.js';
 import { isName } from '../wire/names.js';
@@ -41,6 +42,7 @@ const EVENTS = ['set', 'mset', 'del', 'mdel', 'refresh', 'clear'];
 const MAX_CHANGED_KEYS = 10_000;
 
 const RETRY_MS = 1000;
+const CALL = 'invalidateAcrossNodes';
 
 const readChange = record<{ keys?: string[] }>({ keys: ifRight(listOfAll(anyText, MAX_CHANGED_KEYS)) });
 
@@ -55,17 +57,16 @@ const readChange = record<{ keys?: string[] }>({ keys: ifRight(listOfAll(anyText
  * @throws ArgumentError
  */
 export async function invalidateAcrossNodes(options: CacheInvalidationOptions): Promise<() => Promise<void>> {
-  const channels = requireChannels('invalidateAcrossNodes', read(options, 'channels'), 'inject them');
-  const [cache, memory, name = 'default'] = (['cache', 'memory', 'name'] as const).map((field) => read(options, field));
+  const known = ['channels', 'cache', 'memory', 'name'] as const;
+  const { cache, memory, name = 'default', ...given } = givenOptions<CacheInvalidationOptions>(CALL, options, known);
+  const channels = requireChannels(CALL, given.channels, 'inject them');
   const refuse = (field: string, value: unknown, expected: string): never => {
-    throw new ArgumentError('invalidateAcrossNodes', field, show(value), expected);
+    throw new ArgumentError(CALL, field, show(value), expected);
   };
   if (!isName(name)) return refuse('name', name, '1 to 200 characters in one line');
   if (typeof read(cache, 'on') !== 'function') return refuse('cache', cache, 'a cache of cache-manager 6 or later');
   const hasStore = typeof read(memory, 'delete') === 'function' && typeof read(memory, 'clear') === 'function';
   if (!hasStore) return refuse('memory', memory, 'the store in memory, with delete and clear');
-  const [given, store] = [cache as InvalidatedCache, memory as MemoryStore];
-
   const invalidations = new Invalidations(channels, `manager:${name}`);
   const log = new ThrottledLog();
   const dropped = (work: () => unknown): void => {
@@ -73,12 +74,12 @@ export async function invalidateAcrossNodes(options: CacheInvalidationOptions): 
       log.error('A cache did not drop what has changed, and may be stale', { cache: name, error: describe(error) });
     unattended('dropping from a cache', new Promise((resolve) => resolve(work())).catch(failed));
   };
-  const clear = (): void => dropped(() => store.clear());
+  const clear = (): void => dropped(() => memory.clear());
   const end = await invalidations.listen({
     said: (message) => {
       const { keys } = readChange(message) ?? {};
       if (keys === undefined) return clear();
-      for (const key of keys) dropped(() => store.delete(key));
+      for (const key of keys) dropped(() => memory.delete(key));
     },
     missed: clear,
   });
@@ -97,10 +98,10 @@ export async function invalidateAcrossNodes(options: CacheInvalidationOptions): 
   };
   let hasEnded = false;
   const changed = (data: unknown): void => say({ keys: keysOf(data) });
-  for (const event of EVENTS) given.on(event as 'set', changed);
+  for (const event of EVENTS) cache.on(event as 'set', changed);
   return async () => {
     hasEnded = true;
-    for (const event of EVENTS) given.off?.(event as 'set', changed);
+    for (const event of EVENTS) cache.off?.(event as 'set', changed);
     await end();
   };
 }

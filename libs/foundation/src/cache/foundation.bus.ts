@@ -7,6 +7,7 @@ import { requireChannels } from '../channels/require.channels.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { read, show } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
+import { givenOptions } from '../foreign/given.options.js';
 import { anyText, ifRight, listOfAll, oneOf, optional, record, text } from '../wire/decode.js';
 import { isName } from '../wire/names.js';
 import { Invalidations } from './invalidations.js';
@@ -68,8 +69,9 @@ const readMessage = record<{ busId: string; payload?: CacheMessage }>({
  * @throws ArgumentError
  */
 export function foundationBusDriver(options: FoundationBusOptions): FoundationBusDriver {
-  const channels = requireChannels('foundationBusDriver', read(options, 'channels'), 'inject them');
-  const prefix = options.prefix ?? 'bentocache';
+  const given = givenOptions<FoundationBusOptions>('foundationBusDriver', options, ['channels', 'prefix']);
+  const channels = requireChannels('foundationBusDriver', given.channels, 'inject them');
+  const { prefix = 'bentocache' } = given;
   if (!isName(prefix)) {
     throw new ArgumentError('foundationBusDriver', 'prefix', show(prefix), 'the prefix of the cache, a text');
   }

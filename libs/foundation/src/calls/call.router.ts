@@ -7,7 +7,7 @@ import type { Backend } from '../backend/backend.js';
 import type { FoundationConfig } from '../config/config.js';
 import { CallInterruptedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
 import { isA } from '../errors/describe.js';
-import { givenTime } from '../foreign/given.times.js';
+import { givenTime } from '../foreign/given.options.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type Clock, clockOf } from '../time/clock.js';
 import type { CallClient } from './call.client.js';

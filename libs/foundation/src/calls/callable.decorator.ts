@@ -5,10 +5,9 @@ import { markMethod } from '../decorated.js';
 import { KEYS } from '../enhancers/enhancer.metadata.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { givenTime } from '../foreign/given.times.js';
+import { givenOptions, givenTime } from '../foreign/given.options.js';
 import { checkSchema, type Schema } from '../schemas/payload.js';
 import type { Duration } from '../time/duration.js';
-import { isObject } from '../wire/decode.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
 export const CALLABLE_METADATA = Symbol.for('foundation:callable');
@@ -57,14 +56,10 @@ export function Callable(options: CallableOptions = {}): MethodDecorator {
   return markMethod(CALLABLE_METADATA, '@Callable', (place) => markFrom(`@Callable() ${place}`, options));
 }
 
+const CALLABLE = ['idempotent', 'timeout', 'args'] as const;
+
 function markFrom(subject: string, options: unknown): CallableMark {
-  if (!isObject(options)) throw new ArgumentError(subject, 'options', show(options), 'an object');
-  const { idempotent, timeout, args, ...others } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) {
-    const expected = 'no such option (known here: idempotent, timeout, args)';
-    throw new ArgumentError(subject, unknown, show(others[unknown]), expected);
-  }
+  const { idempotent, timeout, args } = givenOptions<CallableOptions>(subject, options, CALLABLE);
   if (idempotent !== undefined && typeof idempotent !== 'boolean') {
     throw new ArgumentError(subject, 'idempotent', show(idempotent), 'true or false');
   }
@@ -73,7 +68,7 @@ function markFrom(subject: string, options: unknown): CallableMark {
     ...(args === undefined ? {} : { args: [...(args as (Schema | undefined)[])] }),
     ...(idempotent === undefined ? {} : { idempotent }),
     // Whole: a half of a millisecond is nothing that a timer knows.
-    ...(timeout === undefined ? {} : { timeout: Math.ceil(givenTime(subject, 'timeout', timeout as Duration)) }),
+    ...(timeout === undefined ? {} : { timeout: Math.ceil(givenTime(subject, 'timeout', timeout)) }),
   };
 }
 

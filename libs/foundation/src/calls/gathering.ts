@@ -6,10 +6,9 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { MAX_WORDS, plain, show } from '../errors/describe.js';
 import { LimitError } from '../errors/limit.errors.js';
 import { onAbort } from '../foreign/abort.signals.js';
-import { givenTime } from '../foreign/given.times.js';
+import { checkSignal, givenOptions, givenTime } from '../foreign/given.options.js';
 import { type Clock, machineClock, type Timer } from '../time/clock.js';
 import type { Duration } from '../time/duration.js';
-import { isObject } from '../wire/decode.js';
 
 /** Why there is no answer of a node. */
 export type MissingReason =
@@ -111,16 +110,12 @@ export class GatherCount {
 
 /** @throws ArgumentError for an option that is wrong, or is none. */
 export function checkGatherOptions(call: string, options: unknown): void {
-  if (!isObject(options)) throw new ArgumentError(call, 'options', show(options), 'an object');
-  const { timeout, min, signal, ...others } = options;
-  for (const name in others) throw new ArgumentError(call, name, show(others[name]), 'timeout, min or signal');
-  if (timeout !== undefined) givenTime(call, 'timeout', timeout as Duration);
-  if (min !== undefined && !(Number.isSafeInteger(min) && (min as number) >= 1)) {
+  const { timeout, min, signal } = givenOptions<GatherOptions>(call, options, ['timeout', 'min', 'signal']);
+  if (timeout !== undefined) givenTime(call, 'timeout', timeout);
+  if (min !== undefined && !(Number.isSafeInteger(min) && min >= 1)) {
     throw new ArgumentError(call, 'min', show(min), 'a whole number from 1');
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new ArgumentError(call, 'signal', show(signal), 'an AbortSignal');
-  }
+  checkSignal(call, signal);
 }
 
 /** What ends a gathering before all have answered. */

@@ -2,9 +2,7 @@
  * Turns calls by name into objects with methods.
  * Used by the refs of processes and by `@InjectProcess`; underneath a Proxy over `CallRouter`.
  */
-import { ArgumentError } from '../errors/config.errors.js';
-import { show } from '../errors/describe.js';
-import { isObject } from '../wire/decode.js';
+import { checkSignal, givenOptions } from '../foreign/given.options.js';
 import type { CalledProcess, CallRouter } from './call.router.js';
 import type { CallOptions } from './call.target.js';
 
@@ -62,8 +60,9 @@ export function remoteCalls<T>(calls: CallRouter, callee: CalledProcess, options
     remote: remote<T>(calls, callee, options),
     with: (more: CallOptions) => {
       // Before it is spread: a text would become an object with a name for each of its characters.
-      if (!isObject(more)) throw new ArgumentError(`${callee.name}.with`, 'options', show(more), 'an object');
-      return remoteCalls<T>(calls, callee, { ...options, ...more });
+      const { signal, ...given } = givenOptions<CallOptions>(`${callee.name}.with`, more, ['timeout', 'signal']);
+      checkSignal(`${callee.name}.with`, signal);
+      return remoteCalls<T>(calls, callee, { ...options, ...given, ...(signal === undefined ? {} : { signal }) });
     },
   };
   return ways as unknown as RemoteCalls<T>;

@@ -9,7 +9,7 @@ import { NotReadyError } from '../errors/cluster.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { Gate } from '../foreign/gate.js';
-import { givenTime } from '../foreign/given.times.js';
+import { givenOptions, givenTime } from '../foreign/given.options.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type Clock, clockOf } from '../time/clock.js';
@@ -179,10 +179,9 @@ export class ClusterView {
   }
 
   /** See `Membership.whenReady`. */
-  async awaitReady({
-    minNodes = 1,
-    timeout: given = '10s',
-  }: { minNodes?: number; timeout?: Duration } = {}): Promise<void> {
+  async awaitReady(options: { minNodes?: number; timeout?: Duration } = {}): Promise<void> {
+    const known = ['minNodes', 'timeout'] as const;
+    const { minNodes = 1, timeout: given = '10s' } = givenOptions<typeof options>('whenReady', options, known);
     const timeout = givenTime('whenReady', 'timeout', given, { least: 0 });
     if (!Number.isSafeInteger(minNodes) || minNodes < 1) {
       throw new ArgumentError('whenReady', 'minNodes', show(minNodes), '1 or a higher whole number');

@@ -4,7 +4,8 @@
  */
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { FoundationConfigError } from '../errors/config.errors.js';
-import { read, show } from '../errors/describe.js';
+import { show } from '../errors/describe.js';
+import { isObject } from '../wire/decode.js';
 import { ClusterPoller } from './cluster.poller.js';
 import { dashboardControllerAt } from './dashboard.controller.js';
 import { DashboardFeed } from './dashboard.feed.js';
@@ -13,6 +14,7 @@ import { DASHBOARD, NoStoreInterceptor, OperatorGuard, TokenGuard, TokenVerifier
 import { historyControllerAt } from './dashboard.history.controller.js';
 import {
   checkDashboard,
+  checkKnown,
   type DashboardConfig,
   type DashboardTokens,
   type FoundationDashboardAsyncOptions,
@@ -69,9 +71,9 @@ export class FoundationDashboardModule {
 
 /** What is neither a text nor an object with some is refused as a token. */
 function tokensIn(given: unknown): DashboardTokens {
-  const [token, readOnlyToken] = [read(given, 'token'), read(given, 'readOnlyToken')] as (string | undefined)[];
-  if (token === undefined) return { token: given as string };
-  return readOnlyToken === undefined ? { token } : { token, readOnlyToken };
+  if (!isObject(given)) return { token: given as string };
+  checkKnown('dashboard.useFactory', given, ['token', 'readOnlyToken']);
+  return given;
 }
 
 /** For routes that are made before the token is known: they ask the provider for it. */

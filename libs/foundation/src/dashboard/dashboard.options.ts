@@ -5,6 +5,7 @@ import type { CanActivate, FactoryProvider, InjectionToken, ModuleMetadata, Type
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { Secret } from '../security/secret.js';
+import { isObject } from '../wire/decode.js';
 import type { DashboardTraces } from './dashboard.traces.js';
 
 /** Options of `FoundationDashboardModule.forRoot`: a token or a guard, there is no default. */
@@ -69,16 +70,10 @@ export interface DashboardConfig {
 }
 
 /** @throws FoundationConfigError */
-export function checkDashboard({
-  token,
-  readOnlyToken,
-  guard,
-  operatorGuard,
-  calls = true,
-  path = 'foundation',
-  decorators = [],
-  traces,
-}: FoundationDashboardOptions): DashboardConfig {
+export function checkDashboard(options: FoundationDashboardOptions): DashboardConfig {
+  checkKnown('dashboard', options, KNOWN);
+  const { token, readOnlyToken, guard, operatorGuard, traces } = options;
+  const { calls = true, path = 'foundation', decorators = [] } = options;
   if (!Array.isArray(decorators) || !decorators.every((each) => typeof each === 'function')) {
     throw new FoundationConfigError('dashboard.decorators', show(decorators), 'a list of decorators of classes');
   }
@@ -112,6 +107,20 @@ export function checkDashboard({
     throw new FoundationConfigError('dashboard.readOnlyToken', 'the token itself', 'another secret');
   }
   return { path, decorators, calls, traces, access: { token: secret, readOnly } };
+}
+
+const KNOWN = ['token', 'readOnlyToken', 'guard', 'operatorGuard', 'calls', 'path', 'decorators', 'traces'];
+
+/** @throws FoundationConfigError without the value: it may be a secret under a word that is spelt wrong. */
+export function checkKnown(subject: string, options: unknown, known: readonly string[]): void {
+  if (!isObject(options)) throw new FoundationConfigError(subject, show(options), 'an object');
+  const unknown = Object.keys(options).find((name) => options[name] !== undefined && !known.includes(name));
+  if (unknown === undefined) return;
+  throw new FoundationConfigError(
+    `${subject}.${unknown}`,
+    'a value',
+    `no such option (known here: ${known.join(', ')})`,
+  );
 }
 
 function secretOf(name: keyof DashboardTokens, given: unknown): Secret {

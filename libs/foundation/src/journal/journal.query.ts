@@ -2,8 +2,8 @@
 import { processOf } from '../cluster/slot.names.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { givenOptions } from '../foreign/given.options.js';
 import { parseDuration } from '../time/duration.js';
-import { isObject } from '../wire/decode.js';
 import type { JournalEntry } from './journal.entry.js';
 
 /** Entries in one answer. */
@@ -43,14 +43,15 @@ export interface CheckedQuery {
   limit: number;
 }
 
+/** What says which of the entries that come are meant. */
+export const FOLLOWED = ['process', 'node', 'kind', 'after'] as const;
+const KNOWN = [...FOLLOWED, 'since', 'until', 'limit'] as const;
+type Word = (typeof KNOWN)[number];
+
 /** @throws ArgumentError */
-export function checkQuery(call: string, query: unknown, now: number): CheckedQuery {
-  if (!isObject(query)) throw new ArgumentError(call, 'query', show(query), 'an object');
-  const { process, node, kind, since, until, after, limit, ...others } = query;
-  for (const name in others) {
-    const expected = 'process, node, kind, since, until, after or limit';
-    throw new ArgumentError(call, name, show(others[name]), expected);
-  }
+export function checkQuery(call: string, query: unknown, now: number, known: readonly Word[] = KNOWN): CheckedQuery {
+  const given = givenOptions<Partial<Record<Word, unknown>>>(call, query, known, 'query');
+  const { process, node, kind, since, until, after, limit } = given;
   for (const [name, value] of Object.entries({ process, node })) {
     if (value === undefined || (typeof value === 'string' && value !== '' && value.length <= MAX_TEXT)) continue;
     throw new ArgumentError(call, name, show(value), 'a name');

@@ -10,9 +10,9 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { RedisUnavailableError } from '../errors/connection.errors.js';
 import { isA, show } from '../errors/describe.js';
 import { inRedis } from '../errors/refusal.js';
-import { isObject } from '../wire/decode.js';
+import { checkSignal, givenOptions } from '../foreign/given.options.js';
 import { type JournalEntry, readEntry } from './journal.entry.js';
-import { type CheckedQuery, checkQuery, isMeant, type JournalQuery } from './journal.query.js';
+import { type CheckedQuery, checkQuery, FOLLOWED, isMeant, type JournalQuery } from './journal.query.js';
 import type { JournalWriter } from './journal.writer.js';
 
 export type { JournalEntry, JournalQuery };
@@ -78,9 +78,11 @@ export class Journal {
    */
   async *follow(
     query: Omit<JournalQuery, 'limit' | 'until' | 'since'> = {},
-    { signal }: { signal?: AbortSignal } = {},
+    options: { signal?: AbortSignal } = {},
   ): AsyncGenerator<JournalEntry, void, undefined> {
-    const checked = checkQuery('follow', query, 0);
+    const { signal } = givenOptions<typeof options>('follow', options, ['signal']);
+    checkSignal('follow', signal);
+    const checked = checkQuery('follow', query, 0, FOLLOWED);
     let after = checked.after ?? (await this.#newest());
     while (signal?.aborted !== true) {
       const { entries, newest } = await this.#scan({ ...checked, after, limit: Infinity }).catch((error: unknown) => {
@@ -106,9 +108,11 @@ export class Journal {
    * @throws ArgumentError for what is no actor; the work has not run then.
    */
   actAs<T>(actor: { name?: string; reason?: string }, work: () => T): T {
-    const { name, reason } = isObject(actor) ? actor : ({} as typeof actor);
-    const isText = [name, reason].every((each) => each === undefined || typeof each === 'string');
-    if (!isObject(actor) || !isText) throw new ArgumentError('actAs', 'actor', show(actor), '{ name, reason }');
+    const { name, reason } = givenOptions<typeof actor>('actAs', actor, ['name', 'reason'], 'actor');
+    for (const [word, value] of Object.entries({ name, reason })) {
+      if (value !== undefined && typeof value !== 'string')
+        throw new ArgumentError('actAs', word, show(value), 'a text');
+    }
     if (typeof work !== 'function') throw new ArgumentError('actAs', 'work', typeof work, 'a function');
     return actingAs({ via: 'code', name, reason }, work);
   }

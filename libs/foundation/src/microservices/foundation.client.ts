@@ -14,6 +14,7 @@ import { requireChannels } from '../channels/require.channels.js';
 import { read } from '../errors/describe.js';
 import { RequestError } from '../errors/message.errors.js';
 import { unattended } from '../foreign/gate.js';
+import { givenOptions } from '../foreign/given.options.js';
 
 /** Nest leaves the values of a `WritePacket` open. */
 interface Answer {
@@ -68,8 +69,9 @@ export class FoundationClient extends ClientProxy {
 
   constructor(options: FoundationClientOptions) {
     super();
-    requireChannels('new FoundationClient', read(options, 'channels'));
-    this.#options = options;
+    const call = 'new FoundationClient';
+    requireChannels(call, read(options, 'channels'));
+    this.#options = givenOptions(call, options, ['channels', 'channel', 'wait', 'serializer', 'deserializer']);
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
   }

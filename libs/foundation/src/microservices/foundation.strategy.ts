@@ -17,6 +17,7 @@ import type { MessageMeta, Subscription } from '../channels/channel.js';
 import { type Channels, runtimeOf } from '../channels/channels.js';
 import { requireChannels } from '../channels/require.channels.js';
 import { asError, describe } from '../errors/describe.js';
+import { givenOptions } from '../foreign/given.options.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
 
 /** The answer to a caller for an error that may hold secrets. */
@@ -67,7 +68,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
   constructor(channels: Channels, options: FoundationStrategyOptions = {}) {
     super();
     this.#channels = requireChannels('new FoundationStrategy', channels);
-    this.#options = options;
+    this.#options = givenOptions('new FoundationStrategy', options, ['channel', 'group', 'serializer', 'deserializer']);
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
   }

@@ -6,7 +6,7 @@ import { Inject, Injectable, type Type } from '@nestjs/common';
 import { Channels, runtimeOf } from '../channels/channels.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { read, show } from '../errors/describe.js';
-import { givenTime } from '../foreign/given.times.js';
+import { givenOptions, givenTime } from '../foreign/given.options.js';
 import type { Duration } from '../time/duration.js';
 import { isName } from '../wire/names.js';
 
@@ -68,15 +68,9 @@ export function FoundationTransport(
   channel: string,
   options: FoundationTransportOptions = {},
 ): Type<FoundationOutboxTransport> {
-  const within = givenTime(
-    'FoundationTransport',
-    'deduplicateFor',
-    (read(options, 'deduplicateFor') as Duration | undefined) ?? DEFAULT_MS,
-    {
-      least: 1,
-      most: MAX_MS,
-    },
-  );
+  const call = 'FoundationTransport';
+  const { deduplicateFor } = givenOptions<FoundationTransportOptions>(call, options, ['deduplicateFor']);
+  const within = givenTime(call, 'deduplicateFor', deduplicateFor ?? DEFAULT_MS, { least: 1, most: MAX_MS });
 
   @Injectable()
   class ChannelTransport implements FoundationOutboxTransport {

@@ -14,7 +14,7 @@ import type { FoundationConfig } from '../config/config.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { shown } from '../errors/describe.js';
 import { ProcessTimeoutError } from '../errors/process.errors.js';
-import { givenTime } from '../foreign/given.times.js';
+import { givenTime } from '../foreign/given.options.js';
 import { type NodeFigures, type NodeHistory, readSeriesName } from '../telemetry/figures.report.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type HasFigures, slotsOf } from '../telemetry/work.figures.js';

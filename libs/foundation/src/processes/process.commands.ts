@@ -17,7 +17,7 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { isA, quoted } from '../errors/describe.js';
 import { ProcessTimeoutError, UnknownProcessError } from '../errors/process.errors.js';
 import { unattended } from '../foreign/gate.js';
-import { givenTime } from '../foreign/given.times.js';
+import { givenOptions, givenTime } from '../foreign/given.options.js';
 import { type Duration, LONGEST_TIMER_MS } from '../time/duration.js';
 import { controlOf, type NodeControl } from './node.control.js';
 import type { Patience } from './patience.js';
@@ -46,6 +46,9 @@ export interface ProcessCommandsParts {
   patience: Patience;
   commands: Pick<IssuedCommands, 'issued'>;
 }
+
+/** What is drained, and how long that may take. */
+type DrainOptions = { node?: string; timeout?: Duration };
 
 /** See the file header. */
 export class ProcessCommands {
@@ -176,16 +179,11 @@ export class ProcessCommands {
   }
 
   /** See `ProcessManager.drain`. */
-  async drain({
-    node,
-    timeout: given = this.parts.config.shutdownTimeout,
-  }: {
-    node?: string;
-    timeout?: Duration;
-  }): Promise<void> {
+  async drain(options: DrainOptions): Promise<void> {
     const { config, membership, supervisor, calls, control, patience, commands } = this.parts;
+    const { node, timeout: given } = givenOptions<DrainOptions>('drain', options, ['node', 'timeout']);
     const most = LONGEST_TIMER_MS - config.calls.timeout;
-    const timeout = givenTime('drain', 'timeout', given, { most });
+    const timeout = givenTime('drain', 'timeout', given ?? config.shutdownTimeout, { most });
     if (node === undefined || node === membership.self.name) {
       commands.issued('drain', { target: membership.self.name });
       const draining = patience.once('draining this node', () => control.drain(timeout));
@@ -205,7 +203,8 @@ export class ProcessCommands {
   }
 
   /** See `ProcessManager.undrain`. */
-  async undrain({ node = this.parts.membership.self.name }: { node?: string }): Promise<void> {
+  async undrain(options: Pick<DrainOptions, 'node'>): Promise<void> {
+    const { node = this.parts.membership.self.name } = givenOptions<DrainOptions>('undrain', options, ['node']);
     const { membership, calls, control, patience, commands } = this.parts;
     if (node === membership.self.name) {
       await patience.once('undraining this node', () => control.undrain());

@@ -2,6 +2,7 @@
  * Marks a class as a service. Sets metadata and nothing else; the explorer reads it.
  */
 import { markClass } from '../decorated.js';
+import { givenOptions } from '../foreign/given.options.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
 export const SERVICE_METADATA = Symbol.for('foundation:service');
@@ -22,8 +23,11 @@ export interface ServiceOptions {
  * Underneath: `ServiceMesh.registerService` once the node has joined. On a `@Singleton`, `@Replicated` or
  * `@Partitioned` class: while an instance runs here.
  *
- * @throws DeclarationError on a class that has one already.
+ * @throws ArgumentError for an option that is not known; DeclarationError on a class that has one already.
  */
 export function Service(options: ServiceOptions = {}): ClassDecorator {
-  return markClass(SERVICE_METADATA, '@Service', options);
+  const known = ['name', 'capabilities', 'metadata'] as const;
+  return markClass(SERVICE_METADATA, '@Service', (place) =>
+    givenOptions<ServiceOptions>(`@Service() ${place}`, options, known),
+  );
 }

@@ -12,6 +12,7 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { isA, show } from '../errors/describe.js';
 import { ServiceNotFoundError } from '../errors/service.errors.js';
 import { Gate } from '../foreign/gate.js';
+import { checkSignal, givenOptions } from '../foreign/given.options.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { clockOf } from '../time/clock.js';
 import { within } from '../time/timeout.js';
@@ -22,6 +23,7 @@ import type { ServiceRegistry } from './service.registry.js';
 import { calleeOf } from './service.targets.js';
 
 const HEALTH_CHECK_MS = 2000;
+const CALL_OPTIONS = ['strategy', 'where', 'timeout', 'signal'] as const;
 
 /** What the router needs. */
 export interface ServiceRouterParts {
@@ -55,7 +57,8 @@ export class ServiceRouter {
   /** See `ServiceMesh.call`. */
   async call(name: string, method: string, args: readonly unknown[], options: ServiceCallOptions): Promise<unknown> {
     if (!Array.isArray(args)) throw new ArgumentError(`call("${name}")`, 'args', show(args), 'a list of arguments');
-    const { strategy, where = {}, ...rest } = options;
+    const { strategy, where = {}, ...rest } = givenOptions<ServiceCallOptions>('call', options, CALL_OPTIONS);
+    checkSignal('call', rest.signal);
     // Before it is spread, which would make nothing of what has no fields of its own.
     requireFields('call', 'where', where);
     if ('name' in where) throw new ArgumentError('call', 'where.name', show(where['name']), 'the name as an argument');
@@ -65,7 +68,7 @@ export class ServiceRouter {
     let interrupted: CallInterruptedError | undefined;
     let cutOff: string | undefined;
     for (;;) {
-      options.signal?.throwIfAborted();
+      rest.signal?.throwIfAborted();
       const healthy = this.#find(question).filter(
         ({ instanceId, status, url }) => status === 'healthy' && url === undefined && !refused.has(instanceId),
       );

@@ -3,7 +3,6 @@
  * compare-and-set. Used by the facade; underneath `Gatherer` and `TableReplica`.
  */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../backend/backend.js';
 import type { TableReplica } from '../backend/tables/table.replica.js';
 import { type GatherAnswer, type Gathered } from '../calls/gathering.js';
@@ -23,8 +22,8 @@ import {
   ConfigValueError,
   type MissingAcceptance,
 } from '../errors/settings.errors.js';
-import { givenTime } from '../foreign/given.times.js';
-import { type Clock, clockOf } from '../time/clock.js';
+import { givenOptions, givenTime } from '../foreign/given.options.js';
+import { type Clock, clockOf, pauseFor } from '../time/clock.js';
 import type { Duration } from '../time/duration.js';
 import { endsWithin, within } from '../time/timeout.js';
 import { isObject } from '../wire/decode.js';
@@ -117,15 +116,12 @@ export class ConfigSetter {
   }
 
   #checked(options: unknown): { quorum: ConfigQuorum; timeout: number } {
-    if (!isObject(options)) throw new ArgumentError('set', 'options', show(options), 'an object');
-    const { quorum = 'majority', timeout, ...others } = options;
-    for (const name in others) throw new ArgumentError('set', name, show(others[name]), 'quorum or timeout');
-    const isCount = Number.isSafeInteger(quorum) && (quorum as number) >= 1;
+    const { quorum = 'majority', timeout } = givenOptions<ConfigSetOptions>('set', options, ['quorum', 'timeout']);
+    const isCount = typeof quorum === 'number' && Number.isSafeInteger(quorum) && quorum >= 1;
     if (quorum !== 'majority' && quorum !== 'all' && !isCount) {
       throw new ArgumentError('set', 'quorum', show(quorum), `'majority', 'all', or a whole number from 1`);
     }
-    const time = timeout === undefined ? this.parts.timeout : givenTime('set', 'timeout', timeout as Duration);
-    return { quorum: quorum as ConfigQuorum, timeout: time };
+    return { quorum, timeout: timeout === undefined ? this.parts.timeout : givenTime('set', 'timeout', timeout) };
   }
 
   async #set(setting: Setting): Promise<ConfigCommit> {
@@ -223,7 +219,7 @@ export class ConfigSetter {
       } catch (error) {
         const ours = redisError(backend.endpoint, `setting "${change.path}"`, error);
         isUnknown ||= !isA(error, ConflictError) && !isA(ours, RedisRefusedError);
-        if (this.#clock.now() + RETRY_MS < until) await sleep(RETRY_MS);
+        if (this.#clock.now() + RETRY_MS < until) await pauseFor(this.#clock, RETRY_MS);
         else if (isUnknown) throw new ConfigOutcomeError(change.path, backend.endpoint, error);
         else throw isA(error, ConflictError) ? error : ours;
       }

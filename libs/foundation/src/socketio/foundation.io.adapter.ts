@@ -5,6 +5,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import type { Server, ServerOptions } from 'socket.io';
 import { Channels } from '../channels/channels.js';
+import { givenOptions } from '../foreign/given.options.js';
 import { type FoundationAdapterOptions, useFoundationAdapter } from './use.foundation.adapter.js';
 
 /** Options of {@link FoundationIoAdapter}. */
@@ -33,7 +34,7 @@ export class FoundationIoAdapter extends IoAdapter {
   constructor(app: INestApplicationContext, options: FoundationIoAdapterOptions = {}) {
     super(app);
     this.#channels = app.get(Channels, { strict: false });
-    this.#options = options;
+    this.#options = givenOptions('new FoundationIoAdapter', options, ['name', 'onGap']);
   }
 
   /** Called by Nest for each port and path. */

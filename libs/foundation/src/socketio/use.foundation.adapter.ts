@@ -9,6 +9,7 @@ import { requireChannels } from '../channels/require.channels.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { read, show } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
+import { givenOptions } from '../foreign/given.options.js';
 import { isName } from '../wire/names.js';
 import type { LocalSockets } from './link.answers.js';
 import type { SocketDetails } from './link.messages.js';
@@ -58,11 +59,13 @@ const LONGEST_NAME = 100;
  */
 export function useFoundationAdapter(io: Server, channels: Channels, options: FoundationAdapterOptions = {}): void {
   requireChannels('useFoundationAdapter', channels, 'app.get(Channels)');
-  const name = read(options, 'name') ?? '';
+  const { name = '', onGap } = givenOptions<FoundationAdapterOptions>('useFoundationAdapter', options, [
+    'name',
+    'onGap',
+  ]);
   if (name !== '' && !(isName(name) && name.length <= LONGEST_NAME)) {
     throw new ArgumentError('useFoundationAdapter', 'name', show(name), `1 to ${LONGEST_NAME} characters in one line`);
   }
-  const onGap = read(options, 'onGap') as FoundationAdapterOptions['onGap'];
   if (onGap !== undefined && typeof onGap !== 'function') {
     throw new ArgumentError('useFoundationAdapter', 'onGap', show(onGap), 'a function');
   }

@@ -6,6 +6,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { inspect } from 'node:util';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show as shown } from '../errors/describe.js';
+import { givenOptions } from '../foreign/given.options.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
 
 /** Options of {@link eventually}. */
@@ -37,7 +38,12 @@ export async function eventually<T>(
   look: () => T | Promise<T>,
   options: EventuallyOptions & { lastSeen?: () => unknown } = {},
 ): Promise<Exclude<T, undefined | null | false>> {
-  const { timeout = 10_000, every = 25, what = 'The condition' } = options;
+  const known = ['timeout', 'every', 'what', 'lastSeen'] as const;
+  const {
+    timeout = 10_000,
+    every = 25,
+    what = 'The condition',
+  } = givenOptions<typeof options>('eventually', options, known);
   requireMs('timeout', timeout);
   requireMs('every', every);
   const deadline = realNow() + timeout;

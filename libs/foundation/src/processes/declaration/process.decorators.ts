@@ -102,7 +102,7 @@ export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
 }
 
 function markProcess(decorator: string, metadata: ProcessMetadata): ClassDecorator {
-  const mark = markClass(PROCESS_METADATA, decorator, metadata);
+  const mark = markClass(PROCESS_METADATA, decorator, () => metadata);
   return (target) => {
     mark(target);
     Injectable()(target);

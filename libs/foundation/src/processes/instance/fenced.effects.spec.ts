@@ -96,8 +96,8 @@ describe('fencedEffects', () => {
     ['ttl', ['k', 'v', { ttl: Infinity }]],
     ['ttl', ['k', 'v', { ttl: '60000' }]],
     ['ttl', ['k', 'v', { ttl: null }]],
-    ['ttl', ['k', 'v', 60]],
-    ['ttl', ['k', 'v', 400 * 86_400_000]],
+    ['options', ['k', 'v', 60]],
+    ['ttl', ['k', 'v', { ttl: 400 * 86_400_000 }]],
   ])('refuses a %s that cannot be: %j', async (argument, args) => {
     const { fenced, fencedSet } = setUp();
     const set = fenced.set as (...args: unknown[]) => Promise<void>;

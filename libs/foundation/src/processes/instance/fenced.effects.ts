@@ -7,9 +7,8 @@ import { ArgumentError } from '../../errors/config.errors.js';
 import { isA, show } from '../../errors/describe.js';
 import { LeaseLostError, StaleEpochError } from '../../errors/process.errors.js';
 import { inRedis } from '../../errors/refusal.js';
-import { givenTime } from '../../foreign/given.times.js';
-import type { Duration } from '../../time/duration.js';
-import type { FencedEffects } from '../declaration/process.context.js';
+import { givenOptions, givenTime } from '../../foreign/given.options.js';
+import type { FencedEffects, FencedOptions } from '../declaration/process.context.js';
 
 /** A key is part of the name of a Redis key. */
 const MAX_KEY = 512;
@@ -82,8 +81,8 @@ function checkValue(value: unknown): void {
 
 function ttlOf(options: unknown): number | undefined {
   if (options === undefined) return undefined;
-  const ttl: unknown = typeof options === 'object' && options !== null ? (options as { ttl?: unknown }).ttl : options;
+  const { ttl } = givenOptions<FencedOptions>('fenced.set', options, ['ttl']);
   if (ttl === undefined) return undefined;
   // Redis takes whole milliseconds.
-  return Math.ceil(givenTime('fenced.set', 'ttl', ttl as Duration, { least: MIN_TTL_MS, most: MAX_TTL_MS }));
+  return Math.ceil(givenTime('fenced.set', 'ttl', ttl, { least: MIN_TTL_MS, most: MAX_TTL_MS }));
 }

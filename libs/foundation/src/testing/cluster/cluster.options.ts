@@ -63,12 +63,20 @@ export interface ClusterSettings extends TestClusterOptions {
 }
 
 const ENTRIES = ['src/main.ts', 'dist/main.js', 'dist/src/main.js'];
+const KNOWN: readonly (keyof TestClusterOptions)[] = [
+  ...(['nodes', 'entry', 'inProcess', 'cwd', 'redis', 'options', 'env', 'execArgv', 'timeout'] as const),
+];
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
 /** Each is a process of some hundred megabytes. */
 const MAX_NODES = 50;
 
 /** @throws Error that says which option is wrong, and what it may be. */
 export function completed(options: TestClusterOptions): ClusterSettings {
+  for (const name in options) {
+    if (!KNOWN.includes(name as keyof TestClusterOptions)) {
+      throw wrong(name, options[name as keyof TestClusterOptions], `no such option (known here: ${KNOWN.join(', ')})`);
+    }
+  }
   const { nodes = 3, inProcess, timeout = 30_000, env, execArgv } = options;
   if (!Number.isFinite(timeout) || timeout <= 0) throw wrong('timeout', timeout, 'milliseconds above 0');
   if (inProcess !== undefined && typeof inProcess !== 'function') {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Remote } from '../../calls/remote.proxy.js';
 import { isSwitchedOff } from '../../config/environment.js';
+import { givenOptions } from '../../foreign/given.options.js';
 import { nameOf, type ProcessTarget } from '../../processes/declaration/process.target.js';
 import type { HistoryFacts } from '../history/history.facts.js';
 import type { HistoryEvent } from '../history/history.js';
@@ -140,7 +141,8 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /** The same with the epoch. */
-  async ownership(slot: ProcessTarget, { not, above = 0, timeout }: OwnerOptions = {}): Promise<SlotOwner> {
+  async ownership(slot: ProcessTarget, options: OwnerOptions = {}): Promise<SlotOwner> {
+    const { not, above = 0, timeout } = givenOptions<OwnerOptions>('owner', options, ['not', 'above', 'timeout']);
     const name = nameOf(slot);
     const former = typeof not === 'object' ? not.name : not;
     const found = await this.#views.agree<SlotOwner | string>(`An owner of "${name}"`, timeout, (views) => {

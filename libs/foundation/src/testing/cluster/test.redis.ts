@@ -19,6 +19,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { givenOptions } from '../../foreign/given.options.js';
 import { INSTALL_EMBEDDED } from '../../locator/embedded.redis.js';
 import { freePort } from './free.port.js';
 import { programPath } from './programs.js';
@@ -30,6 +31,7 @@ const START_MS = 15_000;
 const STOP_MS = 2000;
 const POLL_MS = 10;
 const PORT_TRIES = 5;
+const KNOWN = ['server', 'args', 'password', 'port', 'config', 'cwd'] as const;
 
 /** Options of {@link TestRedis.start}. */
 export interface TestRedisOptions {
@@ -83,7 +85,7 @@ export class TestRedis implements AsyncDisposable {
    * @throws Error when there is none, with what to install; or with its log when it does not answer in 15 seconds.
    */
   static async start(options: TestRedisOptions = {}): Promise<TestRedis> {
-    const server = findServer(options);
+    const server = findServer(givenOptions<TestRedisOptions>('TestRedis.start', options, KNOWN));
     if (server === undefined) throw new Error(NO_SERVER);
     if (
       server === 'embedded' &&

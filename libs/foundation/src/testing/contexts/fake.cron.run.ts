@@ -2,7 +2,8 @@
 import type { CronRun } from '../../cron/cron.decorator.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
-import { isObject } from '../../wire/decode.js';
+import { givenOptions } from '../../foreign/given.options.js';
+import type { CronCause } from '../../telemetry/events.js';
 
 /** A {@link CronRun} that the test can end. */
 export interface FakeCronRun extends CronRun {
@@ -10,7 +11,7 @@ export interface FakeCronRun extends CronRun {
   abort(): void;
 }
 
-const OPTIONS: readonly string[] = ['name', 'scheduledAt', 'cause', 'epoch'];
+const CAUSES: readonly CronCause[] = ['tick', 'catch-up', 'queued', 'manual'];
 
 /**
  * Makes what a `@ClusterCron` method is called with.
@@ -21,19 +22,22 @@ const OPTIONS: readonly string[] = ['name', 'scheduledAt', 'cause', 'epoch'];
  *
  * Defaults: the name `test`, now, `tick`, epoch 1.
  *
- * @throws ArgumentError for what is no such option, and for a date that is none.
+ * @throws ArgumentError for what is no such option, and for a value that no run has.
  */
 export function fakeCronRun(
   options: Partial<Pick<CronRun, 'name' | 'scheduledAt' | 'cause' | 'epoch'>> = {},
 ): FakeCronRun {
   const call = 'fakeCronRun';
-  if (!isObject(options)) throw new ArgumentError(call, 'options', show(options), 'an object');
-  for (const [option, value] of Object.entries(options)) {
-    if (!OPTIONS.includes(option)) throw new ArgumentError(call, option, show(value), OPTIONS.join(', '));
-  }
-  const { name = 'test', scheduledAt = new Date(), cause = 'tick', epoch = 1 } = options as Partial<CronRun>;
+  const given = givenOptions<typeof options>(call, options, ['name', 'scheduledAt', 'cause', 'epoch']);
+  const { name = 'test', scheduledAt = new Date(), cause = 'tick', epoch = 1 } = given;
+  const refuse = (option: string, value: unknown, expected: string): never => {
+    throw new ArgumentError(call, option, show(value), expected);
+  };
+  if (typeof name !== 'string') refuse('name', name, 'a text');
+  if (!CAUSES.includes(cause)) refuse('cause', cause, CAUSES.join(', '));
+  if (!Number.isSafeInteger(epoch) || epoch < 0) refuse('epoch', epoch, 'a whole number from 0');
   if (!(scheduledAt instanceof Date) || Number.isNaN(scheduledAt.getTime())) {
-    throw new ArgumentError(call, 'scheduledAt', show(scheduledAt), 'a Date');
+    refuse('scheduledAt', scheduledAt, 'a Date');
   }
   const abort = new AbortController();
   return {

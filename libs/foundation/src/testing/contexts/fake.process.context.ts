@@ -6,11 +6,11 @@ import { LocalLeases } from '../../backend/leases/local.leases.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
 import { LeaseLostError } from '../../errors/process.errors.js';
+import { givenOptions } from '../../foreign/given.options.js';
 import type { ProcessContext } from '../../processes/declaration/process.context.js';
 import { fencedEffects } from '../../processes/instance/fenced.effects.js';
 import { MAX_TASKS } from '../../processes/instance/instance.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
-import { isObject } from '../../wire/decode.js';
 
 /** What a test says of the context; all of it may be left out. */
 export interface FakeProcessContextOptions {
@@ -44,7 +44,7 @@ export interface FakeProcessContext extends ProcessContext {
   loseLease(): Promise<void>;
 }
 
-const OPTIONS: readonly string[] = ['name', 'args', 'index', 'node', 'handoff', 'epoch'];
+const OPTIONS = ['name', 'args', 'index', 'node', 'handoff', 'epoch'] as const;
 
 /**
  * Makes the context that `onProcessStart(ctx)` is given.
@@ -129,11 +129,8 @@ function memory(): LocalLeases {
 
 function check(options: unknown): asserts options is FakeProcessContextOptions {
   const call = 'fakeProcessContext';
-  if (!isObject(options)) throw new ArgumentError(call, 'options', show(options), 'an object');
-  for (const option of Object.keys(options)) {
-    if (!OPTIONS.includes(option)) throw new ArgumentError(call, option, show(options[option]), OPTIONS.join(', '));
-  }
-  const { name = 'test', node = 'test-node', args = [], index = 0, epoch = 1 } = options;
+  const given = givenOptions<Record<(typeof OPTIONS)[number], unknown>>(call, options, OPTIONS);
+  const { name = 'test', node = 'test-node', args = [], index = 0, epoch = 1 } = given;
   for (const [option, value] of Object.entries({ name, node })) {
     if (typeof value !== 'string') throw new ArgumentError(call, option, show(value), 'a text');
   }

@@ -1,0 +1,195 @@
+// An option whose name is spelt wrong is refused wherever options are taken; in silence, a default would count.
+import 'reflect-metadata';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import {
+  ArgumentError,
+  Callable,
+  Channel,
+  Channels,
+  ClusterConfig,
+  ClusterCron,
+  FoundationModule,
+  Journal,
+  Membership,
+  Partitioned,
+  ProcessManager,
+  Replicated,
+  Service,
+  ServiceMesh,
+  Singleton,
+} from 'nestjs-foundation';
+import { foundationBusDriver, invalidateAcrossNodes } from 'nestjs-foundation/cache';
+import { FoundationDashboardModule } from 'nestjs-foundation/dashboard';
+import { FoundationClient, FoundationStrategy } from 'nestjs-foundation/microservices';
+import { FoundationTransport } from 'nestjs-foundation/outbox';
+import { FoundationIoAdapter, useFoundationAdapter } from 'nestjs-foundation/socket.io';
+import {
+  eventually,
+  fakeCronRun,
+  fakeProcessContext,
+  FoundationTestingModule,
+  TestCluster,
+  TestRedis,
+} from 'nestjs-foundation/testing';
+
+/** What a caller wrote: options that TypeScript would refuse, as JavaScript and a spread from elsewhere may have. */
+const wrong = (options: object): never => options as never;
+const MISSPELT = /no such option \(known here: /;
+
+@Singleton({ name: 'feed' })
+class Feed {
+  @Callable()
+  last(): number {
+    return 1;
+  }
+}
+
+@Replicated()
+class Replica {}
+
+@Partitioned({ partitions: 2 })
+class Part {}
+
+@Service({ name: 'desk' })
+class Desk {
+  @Callable()
+  last(): number {
+    return 1;
+  }
+}
+
+const schema = { '~standard': { version: 1, vendor: 'here', validate: (value: unknown) => ({ value }) } } as const;
+const CLASSES = [Feed, Replica, Part, Desk];
+
+async function start(providers: readonly (new () => object)[] = CLASSES): Promise<TestingModule> {
+  const clusterConfig = { schema: schema as never, defaults: { limit: 1 } };
+  const options = { channels: { names: ['orders'] }, clusterConfig };
+  const imports = [FoundationModule.forRoot(options)];
+  return (await Test.createTestingModule({ imports, providers: [...providers] }).compile()).init();
+}
+
+let app: TestingModule;
+beforeAll(async () => {
+  Logger.overrideLogger(false);
+  app = await start();
+});
+afterAll(() => app.close());
+
+async function thrown(work: () => unknown): Promise<unknown> {
+  try {
+    return { resolved: await work() };
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('a call with an option that there is not', () => {
+  const processes = (): ProcessManager => app.get(ProcessManager);
+  const channels = (): Channels => app.get(Channels);
+  const nobody = (): void => undefined;
+  it.each<[string, () => unknown]>([
+    ['whenReady', () => app.get(Membership).whenReady(wrong({ minNode: 3 }))],
+    ['drain', () => processes().drain(wrong({ nod: 'other' }))],
+    ['undrain', () => processes().undrain(wrong({ nod: 'other' }))],
+    ['startSingleton', () => processes().startSingleton(Feed, [], wrong({ timeuot: 5 }))],
+    ['startReplicated', () => processes().startReplicated(Replica, [], wrong({ replica: 5 }))],
+    ['startPartitioned', () => processes().startPartitioned(Part, [], wrong({ partition: 5 }))],
+    ['with', async () => (await processes().startSingleton(Feed)).with(wrong({ timeuot: 5 }))],
+    [
+      'all',
+      () =>
+        processes()
+          .all(Feed)
+          .with(wrong({ timeuot: 5 })),
+    ],
+    ['ServiceMesh.call', () => app.get(ServiceMesh).call('desk', 'last', [], wrong({ strategie: 'random' }))],
+    ['broadcast', () => channels().broadcast('orders', 1, wrong({ typ: 'a' }))],
+    ['gather', () => channels().gather('orders', 1, wrong({ timeuot: 5 }))],
+    ['routeMessage', () => channels().routeMessage(1, wrong({ typ: 'a' }))],
+    ['explainRoute', () => channels().explainRoute(1, wrong({ typ: 'a' }))],
+    ['subscribe', () => channels().subscribe('orders', nobody, wrong({ gruop: 'a' }))],
+    ['ClusterConfig.set', () => app.get(ClusterConfig).set('limit', wrong({}), wrong({ quorm: 'all' }))],
+    ['Journal.read', () => app.get(Journal).read(wrong({ proces: 'feed' }))],
+    ['fenced.set', () => fakeProcessContext().fenced.set('key', '1', wrong({ tll: '1d' }))],
+    ['foundationBusDriver', () => foundationBusDriver(wrong({ channels: channels(), prefx: 'a' }))],
+    ['invalidateAcrossNodes', () => invalidateAcrossNodes(wrong({ channels: channels(), nmae: 'a' }))],
+    ['FoundationTransport', () => FoundationTransport('orders', wrong({ dedup: 5 }))],
+    ['useFoundationAdapter', () => useFoundationAdapter(wrong({}), channels(), wrong({ nam: 'a' }))],
+    ['FoundationIoAdapter', () => new FoundationIoAdapter(app, wrong({ nam: () => 'a' }))],
+    ['FoundationStrategy', () => new FoundationStrategy(channels(), wrong({ chanel: 'orders' }))],
+    ['FoundationClient', () => new FoundationClient(wrong({ channels: channels(), chanel: 'orders' }))],
+    ['fakeProcessContext', () => fakeProcessContext(wrong({ nam: 'a' }))],
+    ['fakeCronRun', () => fakeCronRun(wrong({ nam: 'a' }))],
+    ['eventually', () => eventually(() => true, wrong({ timeuot: 5 }))],
+    ['TestRedis.start', () => TestRedis.start(wrong({ prot: 5 }))],
+    ['@Callable', () => Callable(wrong({ idempotant: true }))(Feed.prototype, 'other', { value: nobody })],
+    ['@Service', () => Service(wrong({ capabilty: ['a'] }))(class Other {})],
+  ])('is refused: %s', async (_call, work) => {
+    const error = await thrown(work);
+    expect(error).toBeInstanceOf(ArgumentError);
+    expect(String(error)).toMatch(MISSPELT);
+  });
+
+  it('is refused where it is more than an argument: TestCluster.start, and the dashboard, without the value', async () => {
+    expect(String(await thrown(() => TestCluster.start(wrong({ node: 5 }))))).toMatch(MISSPELT);
+    const words = String(
+      await thrown(() => FoundationDashboardModule.forRoot(wrong({ tokn: 'a secret of some length' }))),
+    );
+    expect(words).toMatch(MISSPELT);
+    expect(words).not.toContain('secret');
+  });
+
+  it('is nothing where it is undefined, as a spread may leave it', async () => {
+    await expect(app.get(Membership).whenReady(wrong({ minNode: undefined, minNodes: 1 }))).resolves.toBeUndefined();
+  });
+});
+
+describe('a start with an option that there is not', () => {
+  class Listener {
+    @Channel('orders', wrong({ gruop: 'a' }))
+    hear(): void {}
+  }
+  class Job {
+    @ClusterCron('0 3 * * *', wrong({ timezone: 'UTC' }))
+    run(): void {}
+  }
+  @Singleton(wrong({ placment: 'hash' }))
+  class Other {}
+
+  it.each([Listener, Job, Other])('is refused: %p', async (type) => {
+    const error = await thrown(() => start([type]));
+    expect(String(error)).toMatch(/no such option|knows no option/);
+  });
+
+  it.each<[string, () => unknown]>([
+    [
+      'FoundationModule',
+      () => Test.createTestingModule({ imports: [FoundationModule.forRoot(wrong({ clutser: true }))] }),
+    ],
+    [
+      'FoundationTestingModule',
+      () => Test.createTestingModule({ imports: [FoundationTestingModule.forRoot(wrong({ startAt: 0 }))] }),
+    ],
+  ])('is refused: %s', async (_module, make) => {
+    const error = await thrown(() => (make() as ReturnType<typeof Test.createTestingModule>).compile());
+    expect(String(error)).toMatch(MISSPELT);
+  });
+});
+
+describe('options that are none', () => {
+  it.each([null, 'a', 5, [], () => 1])('are refused: %p', async (options) => {
+    expect(await thrown(() => app.get(ProcessManager).drain(options as never))).toBeInstanceOf(ArgumentError);
+    const called = (): unknown => app.get(ServiceMesh).call('desk', 'last', [], options as never);
+    expect(await thrown(called)).toBeInstanceOf(ArgumentError);
+    expect(await thrown(() => app.get(Membership).whenReady(options as never))).toBeInstanceOf(ArgumentError);
+  });
+
+  it.each([5, {}, 'now', null])('and so is a signal that is none: %p', async (signal) => {
+    const feed = await app.get(ProcessManager).startSingleton(Feed);
+    expect(await thrown(() => feed.with({ signal: signal as never }))).toBeInstanceOf(ArgumentError);
+    const called = (): unknown => app.get(ServiceMesh).call('desk', 'last', [], { signal: signal as never });
+    expect(await thrown(called)).toBeInstanceOf(ArgumentError);
+  });
+});
