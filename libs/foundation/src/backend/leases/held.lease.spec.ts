@@ -46,6 +46,32 @@ describe('HeldLease', () => {
     expect(lease.isHeld()).toBe(true);
   });
 
+  it('is unsure from the moment at which nothing that was given up can arrive, until what is sent then is answered', () => {
+    const { lease } = setUp();
+    expect(lease.isUnsure(5000)).toBe(false);
+    lease.astray(2000);
+    expect(lease.isUnsure(1000)).toBe(true);
+    lease.heard(1999);
+    expect([1999, 2000].map((now) => lease.isUnsure(now))).toEqual([false, true]);
+    // What is given up later counts; what was given up before it does not shorten that.
+    lease.astray(3000);
+    lease.astray(2500);
+    lease.heard(2999);
+    expect([2999, 3000].map((now) => lease.isUnsure(now))).toEqual([false, true]);
+    lease.heard(3000);
+    expect(lease.isUnsure(9999)).toBe(false);
+  });
+
+  it.each([
+    ['abandoned', DEADLINE + 899],
+    ['deadline', DEADLINE + 900],
+  ] as const)('is %s when it is abandoned at %d', (reason, now) => {
+    const { clock, lease, holder } = setUp();
+    clock.now = now;
+    lease.abandon();
+    expect(holder.lost).toHaveBeenCalledWith(lease, reason);
+  });
+
   it.each(['deadline', 'taken', 'abandoned', 'replaced'] as const)('says why it was lost: %s', (reason) => {
     const { lease, holder } = setUp();
     lease.lose(reason);
