@@ -193,8 +193,8 @@ const EXPLAINED = [
       ],
       [
         'placement.moves.ts',
-        'if (prefer === undefined || prefer === self || prefer === subject.avoid) return false;',
-        'if ((prefer === self) || prefer === subject.avoid) return false;',
+        'if (prefer === undefined || prefer === self || prefer === subject.avoid || prefer === before) return false;',
+        'if ((prefer === self) || prefer === subject.avoid || prefer === before) return false;',
       ],
       ['sequencer.ts', 'const seq = lines.get(channel)?.seq ?? 0;', 'const seq = lines.get(channel)?.seq;'],
       ['redis.table.ts', 'const last = rows.at(-1)?.version ?? Infinity;', 'const last = rows.at(-1)?.version;'],
