@@ -91,7 +91,7 @@ describe('An outbox', () => {
     await eventually(() => heard.length === 2);
     expect(() => FoundationTransport('orders', { deduplicateFor: 'soon' as never })).toThrow(ArgumentError);
     expect(() => FoundationTransport('orders', { deduplicateFor: 0 })).toThrow(ArgumentError);
-    expect(() => FoundationTransport('orders', null as never)).not.toThrow();
+    expect(() => FoundationTransport('orders', null as never)).toThrow(ArgumentError);
   });
 
   it('takes a FoundationClient for its ClientProxyTransport', async () => {

@@ -608,6 +608,43 @@ const EXPLAINED = [
     why: 'As long as it waits nothing asks when it was in touch last, and mending says it anew.',
     lines: [['table.replica.ts', 'return false;', 'return true;']],
   },
+  {
+    why: 'Another life than that of the replica is mended, and mending reads everything, from whatever version.',
+    lines: [
+      [
+        'table.replica.ts',
+        'const isBehind = follows !== this.#version || this.#version === 0 || life !== this.#loss.life;',
+        'const isBehind = follows !== this.#version || this.#version === 0;',
+      ],
+      [
+        'table.replica.ts',
+        'if (isBehind || this.isMending || this.#mustReadAnew || this.#schedule.isReading) return;',
+        'if (isBehind || this.#mustReadAnew || this.#schedule.isReading) return;',
+      ],
+      [
+        'table.replica.ts',
+        'if (isBehind || this.isMending || this.#mustReadAnew || this.#schedule.isReading) return;',
+        'if (isBehind || this.isMending || this.#schedule.isReading) return;',
+      ],
+    ],
+  },
+  {
+    why: 'The answer to what is restored names the life as well, and where nothing is restored nothing can be lost.',
+    lines: [
+      ['table.replica.ts', 'if (this.isMending) this.#loss.noteLife(page.life);', 'if (this.isMending) ;'],
+      ['table.replica.ts', 'read = { ...read, last: { ...read.last, life } };', ';'],
+    ],
+  },
+  {
+    why: 'The loss that came meanwhile stays to be mended; what is written back waits for that.',
+    lines: [
+      [
+        'table.replica.ts',
+        'if (this.#loss.current !== loss) return false;',
+        'if (this.#loss.current !== loss) return true;',
+      ],
+    ],
+  },
 ].flatMap(({ why, lines }) => lines.map(([file, was, is]) => ({ why, file, was, is })));
 
 const used = new Set();

@@ -254,6 +254,22 @@ describe('a row in whose place a stranger wrote (H3)', () => {
     expect(b.texts()).toEqual(['x2', 'y2']);
   });
 
+  it('is not written back while a loss of data is mended, and then it is', async () => {
+    const a = await copyOfX1();
+    await forge('x');
+    const restore = table.restore.bind(table);
+    jest.spyOn(table, 'restore').mockImplementationOnce((rows, known) => {
+      void a.replica.lost();
+      return restore(rows, known);
+    });
+    const put = jest.spyOn(table, 'put');
+    await a.replica.lost();
+    const during = put.mock.calls.length;
+    await a.replica.sync();
+    await a.replica.sync();
+    expect([during, put.mock.calls.length > 0, (await inTable('x'))!.value]).toEqual([0, true, 'x1']);
+  });
+
   it('is kept where it cannot be read, and not written back: a newer version may have written it', async () => {
     const refused: unknown[] = [];
     const a = copy({ refused: (...what) => refused.push(what) });
@@ -314,6 +330,28 @@ describe('a change', () => {
     const put = refuse('x');
     await expect(copy().put('x', 'x1')).rejects.toThrow(/entry "x" .* of the table of tests .* 20 times/);
     expect(put).toHaveBeenCalledTimes(20);
+  });
+
+  it('that another node was quicker with is no loss of data', async () => {
+    const [a, b] = [await copyOfX1(), copy()];
+    await b.replica.sync();
+    await a.put('x', 'x2');
+    const restore = jest.spyOn(table, 'restore');
+    await b.put('x', 'x3');
+    expect([b.texts(), restore.mock.calls]).toEqual([['x3'], []]);
+  });
+
+  it('of two rows, of which one went back and one was changed by another node, is made with the next attempt', async () => {
+    const [a, b] = [await copyOfX1(), copy()];
+    await a.put('y', 'y1');
+    await b.replica.sync();
+    const setBack = table.kept();
+    await a.put('x', 'x2');
+    setBack();
+    await b.put('y', 'y2');
+    const put = jest.spyOn(table, 'put');
+    await a.replica.changeAll(['x', 'y'], (_key, current) => `${current!.text}!`);
+    expect([a.texts(), put.mock.calls.length]).toEqual([['x2!', 'y2!'], 2]);
   });
 
   it('of nothing asks nobody', async () => {
@@ -600,6 +638,37 @@ describe('after a loss of data', () => {
       ['x1', 'y1', 'z1'],
       ['x1', 'y1', 'z1'],
     ]);
+  });
+
+  it('drops nothing of what was lost just before it reads from scratch, though others have written since', async () => {
+    const [a, b] = [await copyOfX1(), copy()];
+    await b.replica.sync();
+    for (const key of 'abcdefgh') {
+      await a.put(key, 'short');
+      await a.remove(key);
+    }
+    const since = table.since.bind(table);
+    jest.spyOn(table, 'since').mockImplementationOnce(async (version) => {
+      const page = await since(version);
+      table.lose();
+      clock += 10;
+      await copy().put('new', 'new');
+      return page;
+    });
+    await b.replica.syncSoon();
+    expect([b.texts(), b.replica.isMending]).toEqual([['x1'], true]);
+    await b.replica.sync();
+    expect([b.texts(), b.replica.isMending]).toEqual([['new', 'x1'], false]);
+  });
+
+  it('raises the watermark to what it had, also where it heard of the loss by what it wrote', async () => {
+    const a = await copyOfX1();
+    const known = a.replica.versionOf('x');
+    table.lose();
+    await a.put('y', 'y1');
+    const restore = jest.spyOn(table, 'restore');
+    await a.replica.sync();
+    expect(restore.mock.calls).toEqual([[[{ key: 'x', value: 'x1', version: known }], known]]);
   });
 
   it('restores once more what another loss took while it was mended', async () => {
@@ -927,6 +996,24 @@ describe('what a replica does with a loss depends on whether it was in touch', (
     expect([a.texts(), a.replica.isMending]).toEqual([['x1'], true]);
   });
 
+  it('one that was not waits also where it is lost while it catches up with this life', async () => {
+    const [a, other] = [await copyOfX1(), copy()];
+    for (const key of 'bcdef') await other.put(key, key);
+    clock += STALE_MS + 1;
+    inPagesOf(2);
+    const pages = table.since.bind(table);
+    jest.spyOn(table, 'since').mockImplementationOnce(async (version) => {
+      const page = await pages(version);
+      table.lose();
+      clock += 10;
+      await copy().put('new', 'new');
+      return page;
+    });
+    const restore = jest.spyOn(table, 'restore');
+    await a.replica.lost();
+    expect([a.texts(), restore.mock.calls, a.replica.isMending]).toEqual([['b', 'c', 'x1'], [], true]);
+  });
+
   it('one that restored into a life that it does not know waits when that is lost as well', async () => {
     const a = await copyOfX1();
     table.lose();
@@ -988,6 +1075,7 @@ describe('what a replica does with a loss depends on whether it was in touch', (
       jest.spyOn(table, 'restore').mockResolvedValueOnce('');
     }
     await a.replica.lost();
+    expect(a.replica.isMending).toBe(false);
     table.lose();
     clock += 10;
     await copy().put('newer', 'newer');
