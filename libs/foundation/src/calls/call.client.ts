@@ -11,6 +11,7 @@ import { ContextHook } from '../context/context.hook.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { describe, isA } from '../errors/describe.js';
 import { OverloadedError } from '../errors/limit.errors.js';
+import { requireNotAborted } from '../foreign/abort.signals.js';
 import { unattended } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { MessageDropReason } from '../telemetry/events.js';
@@ -135,7 +136,7 @@ export class CallClient {
   call(target: CallTarget, method: string, args: readonly unknown[], options: TimedCall): Promise<CallReply> {
     // What is thrown in here rejects.
     return new Promise((resolve, reject) => {
-      options.signal?.throwIfAborted();
+      requireNotAborted(options.signal);
       if (this.#pending.size >= MAX_PENDING_CALLS) {
         throw new OverloadedError(`${target.name}.${method}`, `${this.#pending.size} calls wait for their answers`);
       }

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { read } from '../errors/describe.js';
 import { redisError } from '../errors/refusal.js';
-import { heeding } from '../foreign/abort.signals.js';
+import { heeding, requireNotAborted } from '../foreign/abort.signals.js';
 import { type Clock, clockOf } from '../time/clock.js';
 import { within } from '../time/timeout.js';
 import { notRunning } from './call.outcome.js';
@@ -70,7 +70,7 @@ export class OwnerSearch {
     { name: given, locate }: { name: string; locate?: (() => Location) | undefined },
     signal?: AbortSignal,
   ): FoundOwner | undefined {
-    signal?.throwIfAborted();
+    requireNotAborted(signal);
     if (locate === undefined) {
       const owner = this.parts.owners.get(given);
       return owner && { owner, target: owner };
@@ -94,7 +94,7 @@ export class OwnerSearch {
     const clock = clockOf(this.parts);
     let deadline = until;
     for (;;) {
-      signal?.throwIfAborted();
+      requireNotAborted(signal);
       requireReady();
       const { name, partitions } = locate();
       const known = owners.get(name);
@@ -114,7 +114,7 @@ export class OwnerSearch {
         learnt.why = absence.why;
         if (absence.isFinal) deadline = 0;
       } catch (error) {
-        signal?.throwIfAborted();
+        requireNotAborted(signal);
         const hadTime = read(error, 'message') !== LATE || clock.now() - began >= FAIR_MS;
         if (hadTime || (learnt.isNotRunning !== true && learnt.failure === undefined)) learnt.failure = error;
       }

@@ -112,8 +112,7 @@ export function checkReplay(options: unknown): void {
 
 function check(call: string, options: unknown, rules: Readonly<Record<string, Rule>>, path: string): void {
   if (!isObject(options)) throw new ArgumentError(call, path.slice(0, -1) || 'options', show(options), 'an object');
-  for (const key in options) {
-    const value = options[key];
+  for (const [key, value] of Object.entries(options)) {
     if (value === undefined) continue;
     const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
     if (rule === undefined) {

@@ -7,6 +7,7 @@ import type { ClusterView } from '../cluster/cluster.view.js';
 import type { ContextHook } from '../context/context.hook.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { requireNotAborted } from '../foreign/abort.signals.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried, spanned } from '../telemetry/tracing.js';
 import { clockOf } from '../time/clock.js';
@@ -48,7 +49,7 @@ export class Gatherer {
     }
     const { timeout, min, signal, ...sending } = options;
     const { membership, telemetry } = this.tools;
-    signal?.throwIfAborted();
+    requireNotAborted(signal);
     const timeoutMs = timeout === undefined ? this.tools.timeout : millisecondsOf(timeout);
     membership.requireConnected();
     // Before that it knows of no other node, and would call complete what is not.

@@ -3,6 +3,12 @@
  * leak from the eleventh on, and how many a signal may have is a setting of its owner, which is left alone.
  */
 
+/** Throws the reason of a signal that is aborted; those of other realms and of packages may have no such method. */
+export function requireNotAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw signal.reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : signal.reason;
+}
+
 /** What waits for a signal; as long as there is any, a listener of ours is attached. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
@@ -39,7 +45,7 @@ function attach(signal: AbortSignal): Set<() => void> {
  */
 export async function heeding<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   if (signal === undefined) return work;
-  signal.throwIfAborted();
+  requireNotAborted(signal);
   let unheed: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason is the user's

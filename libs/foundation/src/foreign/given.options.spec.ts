@@ -34,6 +34,8 @@ describe('givenOptions', () => {
     expect(read(options)).toBe(options);
     expect(read({})).toEqual({});
     expect(read(Object.create(null))).toEqual({});
+    // What stands on a prototype is not what the caller has written.
+    expect(() => read(Object.create({ helper: () => 1 }))).not.toThrow();
   });
 
   it.each([
@@ -43,7 +45,6 @@ describe('givenOptions', () => {
     ],
     [{ min: 1, constructor: 5 }, 'invalid argument "constructor"'],
     [JSON.parse('{"__proto__": 1}'), 'invalid argument "__proto__"'],
-    [Object.create({ inherited: 1 }), 'invalid argument "inherited"'],
   ])('refuses %j, and says what there is', (options, words) => {
     expect(() => read(options)).toThrow(ArgumentError);
     expect(() => read(options)).toThrow(words);
@@ -57,8 +58,7 @@ describe('givenOptions', () => {
 describe('checkSignal', () => {
   it('takes none, that of Node.js and one of another realm', () => {
     const { signal } = new AbortController();
-    const methods = ['addEventListener', 'removeEventListener', 'throwIfAborted'];
-    const other = Object.fromEntries(methods.map((method) => [method, () => undefined]));
+    const other = { aborted: false, addEventListener: () => undefined, removeEventListener: () => undefined };
     for (const each of [undefined, signal, AbortSignal.abort(), other])
       expect(() => checkSignal('call', each)).not.toThrow();
   });

@@ -19,7 +19,7 @@ export function givenOptions<T extends object>(
   argument = 'options',
 ): T {
   if (!isObject(options)) throw new ArgumentError(call, argument, show(options), 'an object');
-  for (const name in options) {
+  for (const name of Object.keys(options)) {
     if (options[name] === undefined || (known as readonly string[]).includes(name)) continue;
     const expected = `no such option (known here: ${known.join(', ')})`;
     throw new ArgumentError(call, name, show(options[name]), expected);
@@ -43,6 +43,6 @@ export function givenTime(
 export function checkSignal(call: string, signal: unknown): void {
   if (signal === undefined) return;
   const has = (method: string): boolean => typeof read(signal, method) === 'function';
-  if (has('addEventListener') && has('removeEventListener') && has('throwIfAborted')) return;
+  if (has('addEventListener') && has('removeEventListener') && typeof read(signal, 'aborted') === 'boolean') return;
   throw new ArgumentError(call, 'signal', show(signal), 'an AbortSignal');
 }

@@ -34,6 +34,7 @@ import { describe, isA, read } from '../errors/describe.js';
 import { OverloadedError } from '../errors/limit.errors.js';
 import { UnknownProcessError } from '../errors/process.errors.js';
 import { inRedis } from '../errors/refusal.js';
+import { requireNotAborted } from '../foreign/abort.signals.js';
 import { unattended } from '../foreign/gate.js';
 import { millisecondsOf } from '../time/duration.js';
 import { within } from '../time/timeout.js';
@@ -98,12 +99,12 @@ export class ProcessGatherer {
     if (type !== undefined && callableOf(type.prototype, method) === undefined) {
       throw notCallable({ processName: name, method, node: '?' });
     }
-    signal?.throwIfAborted();
+    requireNotAborted(signal);
     membership.requireConnected();
     const timeoutMs = timeout === undefined ? this.parts.config.calls.timeout : millisecondsOf(timeout);
     if (membership.state === 'joining') await membership.awaitReady({ timeout: timeoutMs });
     const asked = await this.#asked(name, timeoutMs);
-    signal?.throwIfAborted();
+    requireNotAborted(signal);
     const ended = this.#count.begin(`all("${name}").call("${method}")`, asked.length);
     const over = new AbortController();
     const places = asked.map((each): [string, GatherPlace] => [each.process, placeOf(each, calls)]);

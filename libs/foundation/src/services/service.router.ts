@@ -11,6 +11,7 @@ import { CallInterruptedError, CallRefusedError } from '../errors/call.errors.js
 import { ArgumentError } from '../errors/config.errors.js';
 import { isA, show } from '../errors/describe.js';
 import { ServiceNotFoundError } from '../errors/service.errors.js';
+import { requireNotAborted } from '../foreign/abort.signals.js';
 import { Gate } from '../foreign/gate.js';
 import { checkSignal, givenOptions } from '../foreign/given.options.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -68,7 +69,7 @@ export class ServiceRouter {
     let interrupted: CallInterruptedError | undefined;
     let cutOff: string | undefined;
     for (;;) {
-      rest.signal?.throwIfAborted();
+      requireNotAborted(rest.signal);
       const healthy = this.#find(question).filter(
         ({ instanceId, status, url }) => status === 'healthy' && url === undefined && !refused.has(instanceId),
       );

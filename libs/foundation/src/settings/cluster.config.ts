@@ -85,7 +85,7 @@ export class ClusterConfig<T extends object = Record<string, unknown>> {
    * This node checks it with the schema, then proposes it to all nodes that have this configuration. Each checks it
    * with its own schema and answers. Once the `quorum` has accepted, it is written to Redis, where the change before
    * must still be the one that it was checked against; that one write decides. Nodes that did not answer, join later or
-   * come back read it there.
+   * come back read it there. For 3 seconds after Redis has lost its data it waits until the nodes have restored theirs.
    *
    * Underneath: `PUBLISH …:channel:#config:app`, the answers over `…:mail:<boot id>`, then one `EVALSHA` that compares
    * and sets a field of `…:settings`.

@@ -8,6 +8,7 @@ import type { AskLimits } from '../channels/gatherer.js';
 import { LimitError } from '../errors/limit.errors.js';
 import { ConfigConflictError, ConfigOutcomeError, ConfigQuorumError } from '../errors/settings.errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';
+import { eventually } from '../testing/eventually.js';
 import { MAX_WAITING_CHANGES } from './change.turns.js';
 import { type ConfigRow, nextContent, readRow, writeRow } from './config.row.js';
 import { ConfigSetter } from './config.setter.js';
@@ -77,6 +78,30 @@ async function overtake(path: string, value: unknown): Promise<void> {
 }
 
 describe('Setting a cluster-wide value', () => {
+  it('waits after a loss of data until other nodes have restored what they know', async () => {
+    const other = new TableReplica<ConfigRow>(table, { what: 'other', read: readRow, write: writeRow });
+    await setter.set('a', 5);
+    await other.sync();
+    // This node has not heard of it when the data are lost.
+    await other.change('app', (row) => writeRow(nextContent(row, { path: 'b', value: 7, id: 'of b', node: 'other' })));
+    table.lose();
+    const setting = setter.set('a', 6, { timeout: '10s' });
+    await eventually(() => replica.sinceLoss() < Infinity);
+    await other.lost();
+    await setting;
+    expect(document.get()).toEqual({ a: 6, b: 7 });
+  });
+
+  it('rejects at once where its time is over before they can have', async () => {
+    await setter.set('a', 5);
+    table.lose();
+    await replica.lost();
+    await expect(setter.set('a', 6)).rejects.toThrow(
+      'Redis at redis answers and does not do this now (setting "a": it has lost its data)',
+    );
+    expect(document.get(['a'])).toBe(5);
+  });
+
   it('keeps to its time, whatever schema, other nodes and earlier changes do', async () => {
     ask.mockImplementation(() => new Promise(() => undefined));
     const hangs = setter.set('a', 5, { timeout: 200 });
@@ -172,7 +197,7 @@ describe('Setting a cluster-wide value', () => {
         ? Promise.resolve({ versions: [undefined], life: '1' })
         : put([{ ...write, expected: replica.versionOf('app') }]);
     });
-    await setter.set('b', 5);
+    await setter.set('b', 5, { timeout: '10s' });
     expect(document.get()).toEqual({ a: 4, b: 5 });
   });
 

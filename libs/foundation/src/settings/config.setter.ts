@@ -27,7 +27,7 @@ import { type Clock, clockOf, pauseFor } from '../time/clock.js';
 import type { Duration } from '../time/duration.js';
 import { endsWithin, within } from '../time/timeout.js';
 import { isObject } from '../wire/decode.js';
-import { ChangeTurns } from './change.turns.js';
+import { awaitedOthers, ChangeTurns, haveOthersRestored } from './change.turns.js';
 import { checkPath, checkValue, MAX_CONFIG_BYTES } from './config.path.js';
 import {
   changesOf,
@@ -75,7 +75,7 @@ export interface SetterParts {
     Partial<Pick<ClusterView, 'clock'>>;
   readonly channels: Pick<ChannelRuntime, 'gatherer'>;
   readonly document: SharedDocument;
-  readonly replica: Pick<TableReplica<ConfigRow>, 'get' | 'change' | 'sync'>;
+  readonly replica: Pick<TableReplica<ConfigRow>, 'get' | 'change' | 'sync' | 'sinceLoss'>;
   readonly channel: string;
   readonly timeout: number;
   readonly commands: Pick<IssuedCommands, 'issued'>;
@@ -129,14 +129,20 @@ export class ConfigSetter {
     const { name } = document.definition;
     const { path } = setting.change;
     const { until } = setting;
+    let hasWaited = false;
     for (let overtaken = 0; ; overtaken++) {
       const base = replica.get(name) ?? (await this.#read(until));
+      const endpoint = this.parts.backend.endpoint;
+      if (!hasWaited && (await awaitedOthers(replica, this.#clock, until, `setting "${path}"`, endpoint))) {
+        hasWaited = true;
+        continue;
+      }
       const content = nextContent(base, setting.change);
       this.#requireRoom(path, content);
       const { errors } = await document.check(content.values, Math.max(1, until - this.#clock.now()));
       if (errors !== undefined) throw new ConfigValueError(path, errors);
       const accepted = await this.#propose(setting, content);
-      const row = await this.#commit(setting, base, content);
+      const row = await this.#commit(setting, base, content, hasWaited);
       if (idOf(row) === setting.change.id || isIn(row, setting.change.id)) {
         this.parts.commands.issued('configure', { target: path });
         // It is written, whatever the schema of this node does now.
@@ -205,6 +211,7 @@ export class ConfigSetter {
     { change, until }: Setting,
     base: ConfigRow | undefined,
     content: ConfigContent,
+    hasWaited: boolean,
   ): Promise<ConfigRow | undefined> {
     const { replica, document, backend } = this.parts;
     const { name } = document.definition;
@@ -213,7 +220,9 @@ export class ConfigSetter {
     let isUnknown = false;
     for (;;) {
       const left = Math.max(1, until - this.#clock.now());
-      const writing = replica.change(name, (row) => ((row?.version ?? 0) === version ? value : undefined));
+      const mayWrite = (row?: ConfigRow): boolean =>
+        (row?.version ?? 0) === version && (hasWaited || haveOthersRestored(replica));
+      const writing = replica.change(name, (row) => (mayWrite(row) ? value : undefined));
       try {
         return await within(left, this.#orAgain(writing, value), LATE, this.#clock);
       } catch (error) {

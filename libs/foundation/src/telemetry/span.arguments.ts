@@ -4,6 +4,7 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { givenOptions } from '../foreign/given.options.js';
 import { isObject } from '../wire/decode.js';
 import { readTraceContext, type SpanDescription, type SpanKindName } from './tracing.js';
 
@@ -13,8 +14,14 @@ const MAX_NAME = 200;
 
 /** @throws ArgumentError */
 export function readSpan(given: unknown): SpanDescription {
-  if (!isObject(given)) throw new ArgumentError('span', 'description', show(given), '{ kind, name }');
-  const { kind, name, attributes = {}, parent } = given;
+  const known = ['kind', 'name', 'attributes', 'parent'] as const;
+  const description = givenOptions<Partial<Record<(typeof known)[number], unknown>>>(
+    'span',
+    given,
+    known,
+    'description',
+  );
+  const { kind, name, attributes = {}, parent } = description;
   if (!KINDS.includes(kind)) throw new ArgumentError('span', 'kind', show(kind), `one of ${KINDS.join(', ')}`);
   if (typeof name !== 'string' || name === '' || name.length > MAX_NAME) {
     throw new ArgumentError('span', 'name', show(name), `a text of 1 to ${MAX_NAME} characters`);

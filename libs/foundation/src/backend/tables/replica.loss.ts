@@ -21,6 +21,8 @@ export class ReplicaLoss {
   /** The life that the table named last, in whatever it answered. */
   #named = '';
   #current: Loss | undefined;
+  /** When a loss was noticed last. */
+  noticedAt = -Infinity;
 
   constructor(
     private readonly options: Pick<ReplicaOptions<never>, 'staleAfterMs'>,
@@ -38,6 +40,7 @@ export class ReplicaLoss {
   mark(): void {
     const now = this.now();
     const { staleAfterMs = Infinity } = this.options;
+    this.noticedAt = now;
     const stale = this.#current?.stale ?? now - this.heardAt > staleAfterMs;
     this.#current = { since: this.#current?.since ?? now, stale };
   }

@@ -89,6 +89,11 @@ export class TableReplica<T extends Replicated> {
     return this.#loss.current !== undefined;
   }
 
+  /** How long ago this replica noticed a loss of data, in milliseconds; `Infinity` when it has not. */
+  sinceLoss(): number {
+    return this.#now() - this.#loss.noticedAt;
+  }
+
   // -- writing ------------------------------------------------------------------------------------------------------
 
   /**

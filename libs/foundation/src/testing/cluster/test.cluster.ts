@@ -174,10 +174,11 @@ export class TestCluster implements AsyncDisposable {
 
   /** Waits until every node that can be asked is up and lists exactly these members; by default exactly these nodes. */
   async members(names?: readonly string[], options: { timeout?: number } = {}): Promise<void> {
+    const { timeout } = givenOptions<typeof options>('members', options, ['timeout']);
     // Other nodes may start and end meanwhile.
     const expected = (): string => (names ?? this.#views.askable().map(({ name }) => name)).toSorted().join();
     const what = names === undefined ? 'All nodes as members' : `Members ${expected()}`;
-    await this.#views.agree(`${what} everywhere`, options.timeout, (views) =>
+    await this.#views.agree(`${what} everywhere`, timeout, (views) =>
       views.every(({ state, members }) => {
         const up = members.filter((member) => member.state === 'up').map(({ name }) => name);
         return state === 'up' && members.length === up.length && up.toSorted().join() === expected();

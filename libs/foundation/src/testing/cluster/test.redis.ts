@@ -151,8 +151,9 @@ export class TestRedis implements AsyncDisposable {
 
   /** On the same port and in the same folder, whether it runs or was killed; empty without `--appendonly yes`. */
   async restart(options: { delayMs?: number } = {}): Promise<void> {
+    const { delayMs = 0 } = givenOptions<typeof options>('TestRedis.restart', options, ['delayMs']);
     await this.#end();
-    await delay(options.delayMs ?? 0);
+    await delay(delayMs);
     await this.#start();
   }
 
