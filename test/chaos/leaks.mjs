@@ -131,7 +131,10 @@ async function look() {
   const kinds = process.getActiveResourcesInfo();
   const clients = (await admin.client('LIST')).trim().split('\n').length;
   const keys = await admin.keys('*');
-  const ended = (await manager.list()).filter(({ state }) => ENDED.has(state)).map(({ name }) => name);
+  const listed = await manager.list();
+  const ended = listed.filter(({ state }) => ENDED.has(state));
+  // What a victim has started may run on the node that stays, where it goes on.
+  const lost = listed.filter(({ state, node }) => !ENDED.has(state) && node !== 'stays');
   // What has a life of its own goes by itself; see docs/reference/redis-keys.md.
   const lives = await Promise.all(keys.map((key) => admin.pttl(key)));
   const { heapUsed, rss } = process.memoryUsage();
@@ -143,7 +146,7 @@ async function look() {
     sockets: kinds.filter((kind) => kind.startsWith('TCP')).length,
     listeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0),
     members: membership.members().length,
-    processes: (await manager.list()).length - ended.length,
+    processes: lost.length,
     ended: ended.length,
     heapMb: Math.round(heapUsed / 1024 / 102.4) / 10,
     rssMb: Math.round(rss / 1024 / 1024),
