@@ -550,13 +550,18 @@ const EXPLAINED = [
     lines: [
       [
         'table.replica.ts',
-        'if (isBehind || this.#loss !== undefined || this.#mustReadAnew || this.#schedule.isReading) return;',
+        'const isBehind = follows !== this.#version || this.#version === 0 || life !== this.#loss.life;',
+        'const isBehind = follows !== this.#version || this.#version === 0;',
+      ],
+      [
+        'table.replica.ts',
+        'if (isBehind || this.isMending || this.#mustReadAnew || this.#schedule.isReading) return;',
         'if (isBehind || this.#mustReadAnew || this.#schedule.isReading) return;',
       ],
       [
         'table.replica.ts',
-        'if (isBehind || this.#loss !== undefined || this.#mustReadAnew || this.#schedule.isReading) return;',
-        'if (isBehind || this.#loss !== undefined || this.#schedule.isReading) return;',
+        'if (isBehind || this.isMending || this.#mustReadAnew || this.#schedule.isReading) return;',
+        'if (isBehind || this.isMending || this.#schedule.isReading) return;',
       ],
     ],
   },
@@ -607,26 +612,6 @@ const EXPLAINED = [
   {
     why: 'As long as it waits nothing asks when it was in touch last, and mending says it anew.',
     lines: [['table.replica.ts', 'return false;', 'return true;']],
-  },
-  {
-    why: 'Another life than that of the replica is mended, and mending reads everything, from whatever version.',
-    lines: [
-      [
-        'table.replica.ts',
-        'const isBehind = follows !== this.#version || this.#version === 0 || life !== this.#loss.life;',
-        'const isBehind = follows !== this.#version || this.#version === 0;',
-      ],
-      [
-        'table.replica.ts',
-        'if (isBehind || this.isMending || this.#mustReadAnew || this.#schedule.isReading) return;',
-        'if (isBehind || this.#mustReadAnew || this.#schedule.isReading) return;',
-      ],
-      [
-        'table.replica.ts',
-        'if (isBehind || this.isMending || this.#mustReadAnew || this.#schedule.isReading) return;',
-        'if (isBehind || this.isMending || this.#schedule.isReading) return;',
-      ],
-    ],
   },
   {
     why: 'The answer to what is restored names the life as well, and where nothing is restored nothing can be lost.',

@@ -60,9 +60,10 @@ export function remoteCalls<T>(calls: CallRouter, callee: CalledProcess, options
     remote: remote<T>(calls, callee, options),
     with: (more: CallOptions) => {
       // Before it is spread: a text would become an object with a name for each of its characters.
-      const { signal, ...given } = givenOptions<CallOptions>(`${callee.name}.with`, more, ['timeout', 'signal']);
-      checkSignal(`${callee.name}.with`, signal);
-      return remoteCalls<T>(calls, callee, { ...options, ...given, ...(signal === undefined ? {} : { signal }) });
+      const call = `${callee.name}.with`;
+      const given = givenOptions<CallOptions>(call, more, ['timeout', 'signal']);
+      checkSignal(call, given.signal);
+      return remoteCalls<T>(calls, callee, { ...options, ...given });
     },
   };
   return ways as unknown as RemoteCalls<T>;

@@ -125,15 +125,14 @@ export class ConfigSetter {
   }
 
   async #set(setting: Setting): Promise<ConfigCommit> {
-    const { document, replica } = this.parts;
+    const { document, replica, backend } = this.parts;
     const { name } = document.definition;
     const { path } = setting.change;
     const { until } = setting;
     let hasWaited = false;
     for (let overtaken = 0; ; overtaken++) {
       const base = replica.get(name) ?? (await this.#read(until));
-      const endpoint = this.parts.backend.endpoint;
-      if (!hasWaited && (await awaitedOthers(replica, this.#clock, until, `setting "${path}"`, endpoint))) {
+      if (!hasWaited && (await awaitedOthers(replica, this.#clock, until, `setting "${path}"`, backend.endpoint))) {
         hasWaited = true;
         continue;
       }
@@ -217,11 +216,11 @@ export class ConfigSetter {
     const { name } = document.definition;
     const version = base?.version ?? 0;
     const value = writeRow(content);
+    const mayWrite = (row?: ConfigRow): boolean =>
+      (row?.version ?? 0) === version && (hasWaited || haveOthersRestored(replica));
     let isUnknown = false;
     for (;;) {
       const left = Math.max(1, until - this.#clock.now());
-      const mayWrite = (row?: ConfigRow): boolean =>
-        (row?.version ?? 0) === version && (hasWaited || haveOthersRestored(replica));
       const writing = replica.change(name, (row) => (mayWrite(row) ? value : undefined));
       try {
         return await within(left, this.#orAgain(writing, value), LATE, this.#clock);

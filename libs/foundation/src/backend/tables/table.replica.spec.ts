@@ -52,6 +52,18 @@ function inPagesOf(size: number): void {
   });
 }
 
+/** After its next answer the table is lost, and another node has written into the life that follows. */
+function loseAfterAnAnswer(): void {
+  const since = table.since.bind(table);
+  jest.spyOn(table, 'since').mockImplementationOnce(async (version) => {
+    const page = await since(version);
+    table.lose();
+    clock += 10;
+    await copy().put('new', 'new');
+    return page;
+  });
+}
+
 beforeEach(() => {
   Logger.overrideLogger(false);
   clock = 1_700_000_000_000;
@@ -647,14 +659,7 @@ describe('after a loss of data', () => {
       await a.put(key, 'short');
       await a.remove(key);
     }
-    const since = table.since.bind(table);
-    jest.spyOn(table, 'since').mockImplementationOnce(async (version) => {
-      const page = await since(version);
-      table.lose();
-      clock += 10;
-      await copy().put('new', 'new');
-      return page;
-    });
+    loseAfterAnAnswer();
     await b.replica.syncSoon();
     expect([b.texts(), b.replica.isMending]).toEqual([['x1'], true]);
     await b.replica.sync();
@@ -911,14 +916,7 @@ describe('a read', () => {
     await a.replica.sync();
     for (const key of 'bcdef') await other.put(key, key);
     inPagesOf(2);
-    const pages = table.since.bind(table);
-    jest.spyOn(table, 'since').mockImplementationOnce(async (version) => {
-      const page = await pages(version);
-      table.lose();
-      clock += 10;
-      await copy().put('new', 'new');
-      return page;
-    });
+    loseAfterAnAnswer();
     await a.replica.sync();
     expect([a.texts(), a.replica.isMending]).toEqual([['b', 'c', 'new', 'x1'], false]);
     await other.replica.sync();
@@ -1001,14 +999,7 @@ describe('what a replica does with a loss depends on whether it was in touch', (
     for (const key of 'bcdef') await other.put(key, key);
     clock += STALE_MS + 1;
     inPagesOf(2);
-    const pages = table.since.bind(table);
-    jest.spyOn(table, 'since').mockImplementationOnce(async (version) => {
-      const page = await pages(version);
-      table.lose();
-      clock += 10;
-      await copy().put('new', 'new');
-      return page;
-    });
+    loseAfterAnAnswer();
     const restore = jest.spyOn(table, 'restore');
     await a.replica.lost();
     expect([a.texts(), restore.mock.calls, a.replica.isMending]).toEqual([['b', 'c', 'x1'], [], true]);
