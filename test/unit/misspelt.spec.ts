@@ -30,9 +30,11 @@ import {
   fakeCronRun,
   fakeProcessContext,
   FoundationTestingModule,
+  TcpProxy,
   TestCluster,
   TestRedis,
 } from 'nestjs-foundation/testing';
+import { FoundationV1Module } from 'nestjs-foundation/v1';
 
 /** What a caller wrote: options that TypeScript would refuse, as JavaScript and a spread from elsewhere may have. */
 const wrong = (options: object): never => options as never;
@@ -124,6 +126,9 @@ describe('a call with an option that there is not', () => {
     ['fakeCronRun', () => fakeCronRun(wrong({ nam: 'a' }))],
     ['eventually', () => eventually(() => true, wrong({ timeuot: 5 }))],
     ['TestRedis.start', () => TestRedis.start(wrong({ prot: 5 }))],
+    ['TcpProxy.open', () => TcpProxy.open(wrong({ prot: 5 }))],
+    ['FoundationModule.forRootAsync', () => FoundationModule.forRootAsync(wrong({ useFactry: () => ({}) }))],
+    ['FoundationV1Module.forRootAsync', () => FoundationV1Module.forRootAsync(wrong({ useFactry: () => ({}) }))],
     ['@Callable', () => Callable(wrong({ idempotant: true }))(Feed.prototype, 'other', { value: nobody })],
     ['@Service', () => Service(wrong({ capabilty: ['a'] }))(class Other {})],
   ])('is refused: %s', async (_call, work) => {
@@ -169,6 +174,13 @@ describe('a start with an option that there is not', () => {
       () => Test.createTestingModule({ imports: [FoundationModule.forRoot(wrong({ clutser: true }))] }),
     ],
     [
+      'FoundationV1Module',
+      () =>
+        Test.createTestingModule({
+          imports: [FoundationModule.forRoot(), FoundationV1Module.forRoot(wrong({ overides: {} }))],
+        }),
+    ],
+    [
       'FoundationTestingModule',
       () => Test.createTestingModule({ imports: [FoundationTestingModule.forRoot(wrong({ startAt: 0 }))] }),
     ],
@@ -191,5 +203,32 @@ describe('options that are none', () => {
     expect(await thrown(() => feed.with({ signal: signal as never }))).toBeInstanceOf(ArgumentError);
     const called = (): unknown => app.get(ServiceMesh).call('desk', 'last', [], { signal: signal as never });
     expect(await thrown(called)).toBeInstanceOf(ArgumentError);
+  });
+});
+
+describe('a value that is none', () => {
+  it.each(['x', -1, Infinity, null])('of the time a client waits is refused: %p', async (wait) => {
+    const channels = app.get(Channels);
+    expect(await thrown(() => new FoundationClient({ channels, wait: wait as never }))).toBeInstanceOf(ArgumentError);
+  });
+
+  it.each([{}, { imports: [] }, { useFactory: 5 }])('of forRootAsync is refused: %p', async (options) => {
+    for (const module of [FoundationModule, FoundationV1Module]) {
+      const words = String(await thrown(() => module.forRootAsync(options as never)));
+      expect(words).toMatch(/"useFactory": received .*, expected a function/);
+    }
+  });
+
+  it.each([0, 65_536, '6379', undefined])('of the port of a proxy is refused: %p', async (port) => {
+    expect(await thrown(() => TcpProxy.open({ port: port as never }))).toBeInstanceOf(ArgumentError);
+  });
+
+  it('of what a proxy does is refused: a test would pass without its fault', async () => {
+    const proxy = await TcpProxy.open(1);
+    const modes = ['blackole', -1, NaN, undefined].map((mode) => () => (proxy.mode = mode as never));
+    for (const work of [...modes, () => proxy.break('main', 'hang' as never)]) {
+      expect(await thrown(work)).toBeInstanceOf(ArgumentError);
+    }
+    await proxy.close();
   });
 });

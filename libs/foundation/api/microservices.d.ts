@@ -26,7 +26,8 @@ export interface FoundationClientOptions {
     channels: Channels;
     deserializer?: Deserializer;
     serializer?: Serializer;
-    wait?: number;
+    // Warning: (ae-forgotten-export) The symbol "Duration" needs to be exported by the entry point index.d.ts
+    wait?: Duration;
 }
 
 // Warning: (ae-forgotten-export) The symbol "FoundationSource" needs to be exported by the entry point index.d.ts

@@ -2,6 +2,7 @@
 
 import { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import { ConfigurableModuleCls } from '@nestjs/common';
+import { DynamicModule } from '@nestjs/common';
 
 export type BalancerStrategy = 'round-robin' | 'random' | 'least-loaded' | 'local-first' | {
     hash: string;
@@ -167,6 +168,7 @@ export function filterByTimeRange(events: readonly V1Event[], from: number, to: 
 // Warning: (ae-forgotten-export) The symbol "ConfigurableModuleClass" needs to be exported by the entry point index.d.ts
 //
 export class FoundationV1Module extends ConfigurableModuleClass {
+    static forRootAsync(options: FoundationV1ModuleAsyncOptions): DynamicModule;
 }
 
 // Warning: (ae-forgotten-export) The symbol "_asyncOptions" needs to be exported by the entry point index.d.ts

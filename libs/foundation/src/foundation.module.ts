@@ -27,6 +27,7 @@ import { noteCopy } from './copies.js';
 import { CronJobs } from './cron/cron.jobs.js';
 import { Enhancers } from './enhancers/enhancers.js';
 import { FoundationConfigError } from './errors/config.errors.js';
+import { givenAsyncOptions } from './foreign/given.options.js';
 import { checkProcessClasses } from './foundation.declarations.js';
 import { FoundationEdgesModule, FoundationFrontModule } from './foundation.edges.js';
 import { FoundationLifecycle } from './foundation.lifecycle.js';
@@ -157,9 +158,13 @@ export class FoundationModule extends ConfigurableModuleClass {
     return withRemotes(super.forRoot(options));
   }
 
-  /** The same with options that come from other providers: `useFactory` and `inject`, `useClass`, or `useExisting`. */
+  /**
+   * The same with options that come from other providers: `useFactory` and `inject`, `useClass`, or `useExisting`.
+   *
+   * @throws ArgumentError for a word that is none of these, and where the options come from nowhere.
+   */
   static override forRootAsync(options: FoundationModuleAsyncOptions): DynamicModule {
-    return withRemotes(super.forRootAsync(options));
+    return withRemotes(super.forRootAsync(givenAsyncOptions('FoundationModule', options, ['isGlobal'])));
   }
 }
 

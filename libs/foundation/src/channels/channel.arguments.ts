@@ -3,6 +3,7 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { isSignal } from '../foreign/given.options.js';
 import { checkSchema, SCHEMA_EXPECTED } from '../schemas/payload.js';
 import { isStandard } from '../schemas/standard.schema.js';
 import { parseDuration } from '../time/duration.js';
@@ -46,7 +47,7 @@ const GATHER: Readonly<Record<string, Rule>> = {
   compression: BROADCAST['compression']!,
   timeout: BROADCAST['timeout']!,
   min: ['a whole number from 1', (value) => whole(value, 1, Number.MAX_SAFE_INTEGER)],
-  signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
+  signal: ['an AbortSignal', isSignal],
 };
 
 const ROUTE: Readonly<Record<string, Rule>> = {

@@ -39,10 +39,34 @@ export function givenTime(
   throw new ArgumentError(call, option, show(given), `${least} to ${most} milliseconds, or a text such as '30s'`);
 }
 
-/** @throws ArgumentError for what is no signal, where there is one; those of jsdom and of other realms are. */
+/** Also those of jsdom and of other realms. */
+export function isSignal(value: unknown): value is AbortSignal {
+  const has = (method: string): boolean => typeof read(value, method) === 'function';
+  return has('addEventListener') && has('removeEventListener') && typeof read(value, 'aborted') === 'boolean';
+}
+
+/** @throws ArgumentError for what is no signal, where there is one. */
 export function checkSignal(call: string, signal: unknown): void {
-  if (signal === undefined) return;
-  const has = (method: string): boolean => typeof read(signal, method) === 'function';
-  if (has('addEventListener') && has('removeEventListener') && typeof read(signal, 'aborted') === 'boolean') return;
+  if (signal === undefined || isSignal(signal)) return;
   throw new ArgumentError(call, 'signal', show(signal), 'an AbortSignal');
+}
+
+/** What Nest's `forRootAsync` knows. */
+const ASYNC = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'provideInjectionTokensFrom'] as const;
+
+/**
+ * What a module's `forRootAsync` takes: Nest passes over words that it does not know, and names an undefined dependency
+ * where nothing says where the options come from.
+ *
+ * @throws ArgumentError
+ */
+export function givenAsyncOptions<T extends object>(module: string, options: T, more: readonly string[] = []): T {
+  const call = `${module}.forRootAsync`;
+  const given = givenOptions<Record<string, unknown>>(call, options, [...ASYNC, ...more]);
+  if (typeof given['useFactory'] === 'function') return options;
+  const way = ['useFactory', 'useClass', 'useExisting'].find((each) => given[each] !== undefined);
+  if (way === undefined)
+    throw new ArgumentError(call, 'useFactory', 'undefined', 'a function, or useClass or useExisting');
+  if (way === 'useFactory') throw new ArgumentError(call, way, show(given[way]), 'a function');
+  return options;
 }

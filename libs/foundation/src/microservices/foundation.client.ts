@@ -14,7 +14,8 @@ import { requireChannels } from '../channels/require.channels.js';
 import { read } from '../errors/describe.js';
 import { RequestError } from '../errors/message.errors.js';
 import { unattended } from '../foreign/gate.js';
-import { givenOptions } from '../foreign/given.options.js';
+import { givenOptions, givenTime } from '../foreign/given.options.js';
+import type { Duration } from '../time/duration.js';
 
 /** Nest leaves the values of a `WritePacket` open. */
 interface Answer {
@@ -28,8 +29,8 @@ export interface FoundationClientOptions {
   channels: Channels;
   /** The channel of the events; that of the strategy. Default `events`. */
   channel?: string;
-  /** How long a request waits for a node that answers its pattern to appear, in milliseconds. Default 5000. */
-  wait?: number;
+  /** How long a request waits for a node that answers its pattern to appear: milliseconds, or '5s' (the default). */
+  wait?: Duration;
   /** Writes packets, before Foundation makes JSON of them. Default: as they are. */
   serializer?: Serializer;
   /** Reads answers. Default: as the serializer of Nest writes them. */
@@ -64,6 +65,7 @@ export interface FoundationClientOptions {
  */
 export class FoundationClient extends ClientProxy {
   readonly #options: FoundationClientOptions;
+  readonly #waitMs: number;
   /** What ends a request, and what tells its caller that the client was closed. */
   readonly #pending = new Map<() => void, () => void>();
 
@@ -72,6 +74,8 @@ export class FoundationClient extends ClientProxy {
     const call = 'new FoundationClient';
     requireChannels(call, read(options, 'channels'));
     this.#options = givenOptions(call, options, ['channels', 'channel', 'wait', 'serializer', 'deserializer']);
+    const { wait = 5000 } = options;
+    this.#waitMs = givenTime(call, 'wait', wait, { least: 0 });
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
   }
@@ -93,7 +97,7 @@ export class FoundationClient extends ClientProxy {
   }
 
   protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const { channels, wait = 5000 } = this.#options;
+    const { channels } = this.#options;
     const settle = (answer: WritePacket): void => {
       if (answer.isDisposed === true || answer.err !== undefined) end();
       callback(answer);
@@ -118,7 +122,7 @@ export class FoundationClient extends ClientProxy {
           'reading an answer',
           this.#answered(body).then(settle, (err: unknown) => settle({ err })),
         );
-      giveUp = runtime.requests.request(pattern, request, { answer, fail: (err) => settle({ err }) }, wait);
+      giveUp = runtime.requests.request(pattern, request, { answer, fail: (err) => settle({ err }) }, this.#waitMs);
     };
     this.#pending.set(end, closed);
     ask().catch((err: unknown) => settle({ err }));

@@ -2,7 +2,8 @@
  * The module of the API of Foundation 1.x, beside `FoundationModule`.
  * Underneath: Nest's `ConfigurableModuleBuilder`.
  */
-import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, type DynamicModule, Global, Module } from '@nestjs/common';
+import { givenAsyncOptions } from '../foreign/given.options.js';
 import { SharedSettings } from '../settings/shared.settings.js';
 import { ClusterQueries } from './cluster/cluster.queries.js';
 import { ClusterValues } from './config/cluster.values.js';
@@ -56,7 +57,11 @@ const {
   ],
   exports: CLASSES,
 })
-export class FoundationV1Module extends ConfigurableModuleClass {}
+export class FoundationV1Module extends ConfigurableModuleClass {
+  static override forRootAsync(options: FoundationV1ModuleAsyncOptions): DynamicModule {
+    return super.forRootAsync(givenAsyncOptions('FoundationV1Module', options));
+  }
+}
 
 /** What `FoundationV1Module.forRoot` takes. */
 export type FoundationV1ModuleOptions = typeof _options;

@@ -4,6 +4,7 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Membership } from '../cluster/membership.js';
 import { Gate } from '../foreign/gate.js';
+import { givenOptions } from '../foreign/given.options.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../time/monotonic.clock.js';
 import { DEFAULTS, type V1Config } from './config/config.defaults.js';
@@ -16,6 +17,8 @@ export interface Unavailable {
   code?: number;
   message: string;
 }
+
+const KNOWN = ['config', 'overrides', 'testMode', 'publishEvents'] as const;
 
 /** See the file header. */
 @Injectable()
@@ -35,7 +38,7 @@ export class V1Service implements OnModuleDestroy {
     @Inject(Membership) private readonly membership: Pick<Membership, 'self' | 'state' | 'clusterNow'>,
   ) {
     this.gate = new Gate(telemetry);
-    this.start = startConfig(DEFAULTS, options);
+    this.start = startConfig(DEFAULTS, givenOptions<V1Options>('FoundationV1Module.forRoot', options, KNOWN));
   }
 
   get node(): string {

@@ -1,9 +1,11 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Cluster, type ClusterOptions, Redis } from 'ioredis';
 import type { RedisClient } from '../../config/options.js';
+import { eventually } from '../../testing/eventually.js';
 import {
   createClient,
   createPubSubClient,
@@ -175,6 +177,42 @@ describe('a command with a timeout', () => {
     setTimeout(() => (command.isSettled = true), 200);
     await jest.advanceTimersByTimeAsync(1000);
     expect(command.reject).not.toHaveBeenCalled();
+  });
+});
+
+describe('a connection to a Redis that is read-only', () => {
+  it('is replaced once, however many commands that refuses', async () => {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections++;
+      socket
+        .on('error', () => undefined)
+        .on('data', (chunk: Buffer) => {
+          for (const [, word] of String(chunk).matchAll(/^\*\d+\r\n\$\d+\r\n(\w+)/gm)) {
+            socket.write(word === 'set' ? '-READONLY\r\n' : '+OK\r\n');
+          }
+        });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const reconnectOnError = (error: Error): boolean => error.message.includes('READONLY');
+    const client = createClient({ host: '127.0.0.1', port }, { enableReadyCheck: false, reconnectOnError });
+    client.on('error', () => undefined);
+    const streamOf = (): EventEmitter => (client as unknown as { stream: EventEmitter }).stream;
+    const listeners = async (): Promise<number[]> => {
+      await once(client, 'ready');
+      const stream = streamOf();
+      const before = stream.listenerCount('close');
+      await Promise.allSettled(Array.from({ length: 50 }, () => client.set('key', '1')));
+      return [before, stream.listenerCount('close')];
+    };
+    for (let life = 1; life <= 2; life++) {
+      const [before, after] = await listeners();
+      expect(after! - before!).toBeLessThanOrEqual(1);
+    }
+    await eventually(() => connections === 3, { what: 'a third connection', timeout: 10_000 });
+    client.disconnect();
+    server.close();
   });
 });
 

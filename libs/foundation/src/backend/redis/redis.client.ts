@@ -80,7 +80,8 @@ export function listenFirst(client: Redis): Redis {
 
 /**
  * A server whose certificate is not trusted may refuse ours as well, and then Node reports a second error of the same
- * socket. ioredis listens to one, so the other would end the process; seen with ioredis 6.0 and Redis 7.0.
+ * socket. ioredis listens to one, so the other would end the process; seen with ioredis 6.0 and Redis 7.0. And it ends
+ * a connection once for each answer after which it reconnects (READONLY), with a listener each time.
  */
 export function hardened(client: Redis): Redis {
   if (client.isCluster) return client.on('+node', hardened);
@@ -91,6 +92,8 @@ export function hardened(client: Redis): Redis {
       stream = next?.on('error', () => undefined);
     },
   });
+  const disconnect = client.disconnect.bind(client);
+  client.disconnect = (again = false) => void ((again && stream?.writableEnded === true) || disconnect(again));
   return client;
 }
 
@@ -199,7 +202,7 @@ export function createPubSubClient(
     ...options,
     db: 0,
     retryStrategy: (attempt) => {
-      const all = distinct([...nodes, ...others()]);
+      const all = [...new Map([...nodes, ...others()].map((each) => [`${each.host}:${each.port}`, each])).values()];
       turn = (turn + 1) % all.length;
       // The connector reads these again for each attempt.
       Object.assign(client.options, all[turn]);
@@ -207,10 +210,6 @@ export function createPubSubClient(
     },
   });
   return hardened(client);
-}
-
-function distinct(addresses: readonly RedisAddress[]): RedisAddress[] {
-  return [...new Map(addresses.map((address) => [`${address.host}:${address.port}`, address])).values()];
 }
 
 /**

@@ -4,6 +4,10 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { ArgumentError } from '../../errors/config.errors.js';
+import { show } from '../../errors/describe.js';
+import { givenOptions } from '../../foreign/given.options.js';
+import { LONGEST_TIMER_MS } from '../../time/duration.js';
 
 /**
  * `blackhole`: nothing passes and nothing is closed. `norequest`, `noreply`: one direction of it.
@@ -19,6 +23,8 @@ export type RoleFault = 'half-open' | 'hung' | 'refused' | 'full';
 
 type Direction = 'request' | 'reply';
 
+const MODES: readonly ProxyMode[] = ['ok', 'blackhole', 'norequest', 'noreply', 'cut'];
+const FAULTS: readonly RoleFault[] = ['half-open', 'hung', 'refused', 'full'];
 const HOST = '127.0.0.1';
 /** Foundation names its connections `foundation:<node>:<role>`, and says so with its first commands. */
 const ROLE = /foundation:[^:\s]*:(\w+)/;
@@ -56,9 +62,19 @@ export class TcpProxy {
     this.#server = createServer((client) => this.#accept(client));
   }
 
-  /** Opens one that leads to a port, or to what the options say. */
+  /** Opens one that leads to a port, or to what the options say. @throws ArgumentError */
   static async open(to: number | TcpProxyOptions): Promise<TcpProxy> {
-    const { port, host = HOST, own = 0, role = ROLE } = typeof to === 'number' ? { port: to } : to;
+    const known = ['port', 'host', 'own', 'role'] as const;
+    const options = typeof to === 'number' ? { port: to } : givenOptions<TcpProxyOptions>('TcpProxy.open', to, known);
+    const { port, host = HOST, own = 0, role = ROLE } = options;
+    for (const [name, value, least] of [
+      ['port', port, 1],
+      ['own', own, 0],
+    ] as const) {
+      if (Number.isInteger(value) && value >= least && value <= 65_535) continue;
+      throw new ArgumentError('TcpProxy.open', name, show(value), `a whole number from ${least} to 65535`);
+    }
+    if (!(role instanceof RegExp)) throw new ArgumentError('TcpProxy.open', 'role', show(role), 'a regular expression');
     const proxy = new TcpProxy({ port, host }, role);
     proxy.#server.listen(own, HOST);
     await once(proxy.#server, 'listening');
@@ -81,7 +97,11 @@ export class TcpProxy {
       .sort();
   }
 
+  /** @throws ArgumentError for what is no mode: a test would go on without its fault. */
   set mode(mode: ProxyMode) {
+    if (!(typeof mode === 'number' ? mode >= 0 && mode <= LONGEST_TIMER_MS : MODES.includes(mode))) {
+      throw new ArgumentError('TcpProxy', 'mode', show(mode), `milliseconds, or one of ${MODES.join(', ')}`);
+    }
     this.#mode = mode;
     for (const link of this.#links) {
       if (mode === 'cut') link.reset();
@@ -89,8 +109,11 @@ export class TcpProxy {
     }
   }
 
-  /** Does something to the connections of one role only. */
+  /** Does something to the connections of one role only. @throws ArgumentError for what is no fault. */
   break(role: string, fault: RoleFault): void {
+    if (!FAULTS.includes(fault)) {
+      throw new ArgumentError('TcpProxy.break', 'fault', show(fault), `one of ${FAULTS.join(', ')}`);
+    }
     this.#faults.set(role, fault);
     for (const link of [...this.#links]) if (link.role === role) this.#hurt(link, fault);
   }
