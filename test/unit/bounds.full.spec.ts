@@ -20,7 +20,8 @@ import { describe as describeError, errorWords } from '../../libs/foundation/src
 import { FoundationError } from '../../libs/foundation/src/errors/foundation.error.js';
 import { LimitError, OverloadedError } from '../../libs/foundation/src/errors/limit.errors.js';
 import type { ProcessContext } from '../../libs/foundation/src/processes/declaration/process.context.js';
-import { Instance, MAX_TASKS } from '../../libs/foundation/src/processes/instance/instance.js';
+import { Instance } from '../../libs/foundation/src/processes/instance/instance.js';
+import { MAX_TASKS } from '../../libs/foundation/src/processes/instance/process.tasks.js';
 import { ProcessManager } from '../../libs/foundation/src/processes/process.manager.js';
 import { assembleProcesses, type ProcessIngredients } from '../../libs/foundation/src/processes/process.parts.js';
 import { MAX_PROCESSES } from '../../libs/foundation/src/processes/process.starter.js';

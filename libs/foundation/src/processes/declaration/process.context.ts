@@ -31,9 +31,10 @@ export interface ProcessContext {
   isOwner(): boolean;
   /**
    * Runs a task for as long as the instance lives: it is given the signal, a rejection is a crash of the process, and
-   * the stop waits for it. Use it for loops, so that an error in one is seen.
+   * the stop waits for it. Use it for loops, so that an error in one is seen. Once the instance has ended it begins
+   * none, and the log says so.
    *
-   * @throws ArgumentError for what is no function.
+   * @throws ArgumentError for what is no function, `LimitError` from 100,000 under way.
    */
   run(task: (signal: AbortSignal) => Promise<void>): void;
   /** Ends the instance as crashed; the restart policy decides what follows. */

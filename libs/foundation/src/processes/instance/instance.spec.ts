@@ -380,6 +380,22 @@ describe('Instance: stops', () => {
     expect(steps).toContain('stop stop');
   });
 
+  it('begins no task once nothing waits for it: a timer of the process would go on beside the next owner', async () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue(undefined);
+    const begun: string[] = [];
+    const task = (name: string) => () => Promise.resolve(void begun.push(name));
+    const { instance, ctx } = setUp({ stop: () => ctx().run(task('while it ends')) });
+    const life = instance.run();
+    await turn();
+    instance.stop('stop');
+    expect(await within(life)).toMatchObject({ reason: 'stop', clean: true });
+    ctx().run(task('after it'));
+    await turn();
+    expect(begun).toEqual(['while it ends']);
+    expect(String(warn.mock.calls[0]?.[0])).toContain('Process "feed" has ended, so a task of ctx.run was not begun');
+    warn.mockRestore();
+  });
+
   it('is not clean when the stop hook never ends', async () => {
     const { instance } = setUp({ stop: () => never }, { stopTimeout: 30 });
     const life = instance.run();

@@ -8,9 +8,7 @@ import { HandlerGoneError } from '../../calls/handler.gone.js';
 import { asPartOf, partOf, type Waiter } from '../../calls/waiting.js';
 import { indexOf } from '../../cluster/slot.names.js';
 import { afresh } from '../../context/fresh.js';
-import { ArgumentError } from '../../errors/config.errors.js';
-import { describe, show } from '../../errors/describe.js';
-import { LimitError } from '../../errors/limit.errors.js';
+import { describe } from '../../errors/describe.js';
 import { ProcessStartError, ProcessTimeoutError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
@@ -20,6 +18,7 @@ import type { OnProcessStart, OnProcessStop, ProcessContext, StopReason } from '
 import type { ProcessSpec } from '../declaration/process.specification.js';
 import { fencedEffects } from './fenced.effects.js';
 import type { InstanceDeps } from './instance.deps.js';
+import { ProcessTasks } from './process.tasks.js';
 import { StateHandoff } from './state.handoff.js';
 import { WaitingCallers } from './waiting.callers.js';
 
@@ -31,9 +30,6 @@ export interface InstanceExit {
   error?: unknown;
 }
 
-/** So many tasks of `ctx.run` and calls may be under way in one instance. */
-export const MAX_TASKS = 100_000;
-
 interface End {
   reason: StopReason;
   error?: unknown;
@@ -43,7 +39,7 @@ interface End {
 export class Instance implements Waiter {
   readonly waitsFor = new Map<string, number>();
   readonly #abort = new AbortController();
-  readonly #tasks = new Set<Promise<void>>();
+  readonly #tasks: ProcessTasks;
   readonly #clock: Clock;
   readonly #callers: WaitingCallers;
   readonly #logger = new Log();
@@ -68,6 +64,12 @@ export class Instance implements Waiter {
     this.#clock = clockOf(deps);
     this.#callers = new WaitingCallers(this.#clock);
     this.#handoff = new StateHandoff(spec, lease, deps);
+    this.#tasks = new ProcessTasks({
+      name: spec.name,
+      signal: this.#abort.signal,
+      hook: (work) => this.#hook(work),
+      crash: (error) => this.crash(error),
+    });
     // User code may listen to it as often as it likes: Node would warn of a leak from the eleventh on.
     setMaxListeners(0, this.#abort.signal);
     this.#ended = new Promise((resolve) => (this.#resolveEnded = resolve));
@@ -106,10 +108,10 @@ export class Instance implements Waiter {
 
   /** As {@link call}; what is over at once is returned, or thrown, at once. */
   carryOut<T>(work: () => T | Promise<T>): T | Promise<T> {
-    if (!this.lease.isHeld() || (!this.running && this.#tasks.size === 0)) {
+    if (!this.lease.isHeld() || (!this.running && this.#tasks.underWay.size === 0)) {
       throw new HandlerGoneError(`process "${this.spec.name}"`);
     }
-    return partOf(this, work, this.#tasks);
+    return partOf(this, work, this.#tasks.underWay);
   }
 
   /**
@@ -230,6 +232,7 @@ export class Instance implements Waiter {
     const everything = this.#settled(starting, this.#stopHook(reason));
     this.#clock.underWay(everything);
     const clean = await endsWithin(options.stopTimeout, everything, this.#clock);
+    this.#tasks.end();
     if (!clean) {
       this.#logger.error(
         'Process "{process}" did not stop in {stopTimeout} ms; its lease is left to expire, and until then it runs nowhere ' +
@@ -240,10 +243,10 @@ export class Instance implements Waiter {
     return clean;
   }
 
-  /** Tasks may begin others while they end, and a late start may begin some. */
+  /** A late start may begin tasks, too. */
   async #settled(starting: Promise<void>, stopping: Promise<void>): Promise<void> {
     await Promise.allSettled([starting, stopping]);
-    while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks);
+    await this.#tasks.settled();
   }
 
   async #stopHook(reason: StopReason): Promise<void> {
@@ -277,24 +280,10 @@ export class Instance implements Waiter {
       },
       signal: this.#abort.signal,
       isOwner,
-      run: (task) => this.#runTask(task),
+      run: (task) => this.#tasks.run(task),
       fail: (error) => this.crash(error),
       complete: () => this.#finish({ reason: 'complete' }),
       fenced,
     };
-  }
-
-  #runTask(task: (signal: AbortSignal) => Promise<void>): void {
-    if (typeof task !== 'function') throw new ArgumentError('ctx.run', 'task', show(task), 'a function');
-    if (this.#tasks.size >= MAX_TASKS) throw new LimitError('ctx.run', `tasks of "${this.spec.name}"`, MAX_TASKS);
-    const { signal } = this.#abort;
-    const running: Promise<void> = Promise.resolve()
-      .then(async () => void (await this.#hook(() => task(signal))))
-      .catch((error: unknown) => {
-        // After the abort a rejection is the ordinary way out of an await that heeds the signal.
-        if (!signal.aborted) this.crash(error);
-      })
-      .finally(() => this.#tasks.delete(running));
-    this.#tasks.add(running);
   }
 }

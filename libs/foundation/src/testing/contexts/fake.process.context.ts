@@ -9,7 +9,7 @@ import { LeaseLostError } from '../../errors/process.errors.js';
 import { givenOptions } from '../../foreign/given.options.js';
 import type { ProcessContext } from '../../processes/declaration/process.context.js';
 import { fencedEffects } from '../../processes/instance/fenced.effects.js';
-import { MAX_TASKS } from '../../processes/instance/instance.js';
+import { ProcessTasks } from '../../processes/instance/process.tasks.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 
 /** What a test says of the context; all of it may be left out. */
@@ -65,16 +65,18 @@ export function fakeProcessContext(options: FakeProcessContextOptions = {}): Fak
   check(options);
   const { name = 'test', args = [], index, node = 'test-node', handoff, epoch = 1 } = options;
   const abort = new AbortController();
-  const tasks = new Set<Promise<void>>();
   let ended: FakeProcessEnd | undefined;
   let isHeld = true;
-  const settled = async (): Promise<void> => {
-    while (tasks.size > 0) await Promise.allSettled(tasks);
-  };
   const end = (how: FakeProcessEnd): void => {
     if (ended !== undefined || abort.signal.aborted) return;
     ended = how;
     abort.abort(how.error ?? new Error(`Process "${name}" is stopped (${how.reason}).`));
+  };
+  const crash = (error: unknown): void => end({ reason: 'crash', error });
+  const tasks = new ProcessTasks({ name, signal: abort.signal, hook: (work) => work(), crash });
+  const over = async (): Promise<void> => {
+    await tasks.settled();
+    tasks.end();
   };
   const lease = { epoch, isHeld: () => isHeld, refresh: () => Promise.resolve(epoch) };
   return {
@@ -86,18 +88,8 @@ export function fakeProcessContext(options: FakeProcessContextOptions = {}): Fak
     epoch,
     signal: abort.signal,
     isOwner: () => isHeld && !abort.signal.aborted,
-    run: (task) => {
-      if (typeof task !== 'function') throw new ArgumentError('ctx.run', 'task', show(task), 'a function');
-      if (tasks.size >= MAX_TASKS) throw new ArgumentError('ctx.run', 'task', `${MAX_TASKS} tasks`, 'fewer');
-      const running: Promise<void> = Promise.resolve()
-        .then(() => task(abort.signal))
-        .catch((error: unknown) => {
-          if (!abort.signal.aborted) end({ reason: 'crash', error });
-        })
-        .finally(() => tasks.delete(running));
-      tasks.add(running);
-    },
-    fail: (error) => end({ reason: 'crash', error }),
+    run: (task) => tasks.run(task),
+    fail: crash,
     complete: () => end({ reason: 'complete' }),
     fenced: fencedEffects({ leases: memory(), lease, name, node }),
     get ended() {
@@ -107,12 +99,12 @@ export function fakeProcessContext(options: FakeProcessContextOptions = {}): Fak
       // Tasks begin a moment after `run`, as on a node.
       await Promise.resolve();
       abort.abort(new Error(`Process "${name}" is stopped (stop).`));
-      await settled();
+      await over();
     },
     loseLease: async () => {
       isHeld = false;
       abort.abort(new LeaseLostError(name, node, epoch, 'abandoned'));
-      await settled();
+      await over();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { fakeCronRun } from './fake.cron.run.js';
 import { fakeProcessContext, type FakeProcessContextOptions } from './fake.process.context.js';
 
@@ -21,6 +22,10 @@ describe('A fake process context', () => {
     });
     await ctx.stop();
     expect([seen, ctx.isOwner(), ctx.ended]).toEqual([['task'], false, undefined]);
+    Logger.overrideLogger(false);
+    ctx.run(() => Promise.resolve(void seen.push('too late')));
+    await ctx.stop();
+    expect(seen).toEqual(['task']);
   });
 
   it('tells how the process ended, by the first end', async () => {
