@@ -31,11 +31,16 @@ describe('a node with replicas and partitions that is killed', () => {
       cluster.noteFault(`kill ${kill + 1}`, SLOTS, LIMIT_MS, killedAt);
       for (const { name, epoch } of lost) await cluster.owner(name, { not: victim, above: epoch });
       for (const { name, node, epoch } of before.filter((each) => each.node !== victim)) {
-        // Rebalancing moves a partition in order; nothing but that, or a stall of the machine, may.
-        const left = cluster.events({ event: 'lease.released', name, node, after: killedAt });
-        const fenced = cluster.events({ event: 'lease.lost', name, node, after: killedAt });
-        if (left.length + fenced.length > 0) continue;
-        expect(await cluster.owner(name)).toMatchObject({ node, epoch });
+        // Rebalancing moves a partition in order; nothing but that, or a stall of the machine, may. Who stalls says so
+        // late.
+        const ends = (event: string) => cluster.events({ event, name, node, after: killedAt });
+        const stays = async (): Promise<boolean> => {
+          const now = await cluster.owner(name);
+          return now.node === node && now.epoch === epoch;
+        };
+        const isAccountedFor = async () =>
+          ends('lease.released').length + ends('lease.lost').length > 0 || (await stays());
+        await eventually(isAccountedFor, { what: `${name} to be on ${node} still, or why it is not` });
       }
       await cluster.start([victim]);
       await cluster.members(NAMES);
