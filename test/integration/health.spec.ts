@@ -75,7 +75,7 @@ describe('HealthMonitor', () => {
     await nodes[1]!.app.get(ServiceMesh).registerService('till', new Till());
     const report = await eventually(async () => {
       const health = await healthOf(nodes[0]!);
-      return health.services.length === 1 ? health : undefined;
+      return health.services.length === 1 && health.reasons.length === 0 ? health : undefined;
     });
     expect(report).toMatchObject({
       status: 'healthy',
@@ -127,7 +127,12 @@ describe('HealthMonitor', () => {
     const app = await Test.createTestingModule({ imports: [FoundationModule.forRoot()] }).compile();
     closeLater(() => app.close());
     await app.init();
-    expect(await app.get(HealthMonitor).clusterHealth()).toMatchObject({ status: 'healthy', reasons: [] });
+    // A busy machine is late, which degrades it for a moment.
+    const report = await eventually(async () => {
+      const health = await app.get(HealthMonitor).clusterHealth();
+      return health.reasons.length === 0 ? health : undefined;
+    });
+    expect(report.status).toBe('healthy');
   });
 });
 
@@ -159,8 +164,14 @@ describe('the probes', () => {
     const probe = await serve({});
     expect(await probe('/health/live')).toEqual({ code: 200, body: { status: 'live' } });
     expect(await probe('/health/ready')).toEqual({ code: 200, body: { status: 'ready' } });
-    expect(await probe('/health/cluster')).toMatchObject({ code: 200, body: { status: 'healthy' } });
-    expect(await probe('/status')).toMatchObject({
+    let seen: unknown;
+    // A busy machine is late, which degrades it for a moment.
+    const says = (path: string, word: string) =>
+      eventually(async () => JSON.stringify((seen = await probe(path))).includes(word), { lastSeen: () => seen });
+    await says('/health/cluster', '"status":"healthy"');
+    expect(seen).toMatchObject({ code: 200 });
+    await says('/status', '"health":"healthy"');
+    expect(seen).toMatchObject({
       code: 200,
       body: { details: { cluster: { status: 'up', health: 'healthy', nodes: 1, reasons: [] } } },
     });

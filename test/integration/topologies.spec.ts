@@ -71,7 +71,8 @@ describe('topology strategies in applications', () => {
     const topologies = [translateStatic({ hosts: ['localhost:1', 'localhost:2', 'localhost:3'] })];
     const { app } = await boot(server.url, appName, [], { topologies, expectedNodes: 1 });
     expect(app.get(Topologies).expectedNodes()).toBe(3);
-    expect((await app.get(HealthMonitor).clusterHealth()).status).toBe('healthy');
+    // A busy machine is late, which degrades it for a moment.
+    await eventually(async () => (await app.get(HealthMonitor).clusterHealth()).status === 'healthy');
   });
 
   it('wizard: runs several strategies, tells them of the node, and stops them when it leaves', async () => {
