@@ -9,6 +9,12 @@ const META = [
   [/\bimport\.meta\.dirname\b/g, '__dirname'],
   [/\bimport\.meta\.url\b/g, "require('node:url').pathToFileURL(__filename).href"],
 ];
+/**
+ * What tsc makes of `await import('x')`. A `require` in a function of its own is no longer within the `try` of the
+ * source, and bundlers fail then, rather than warn, where the package is missing. In an async function both mean the
+ * same.
+ */
+const LATE = /\bawait Promise\.resolve\(\)\.then\(\(\) => __importStar\((require\('[^']+'\))\)\)/g;
 const compilerOptions = {
   module: ts.ModuleKind.CommonJS,
   target: ts.ScriptTarget.ES2022,
@@ -21,6 +27,8 @@ const isProgram = (source) => source.startsWith('cli/');
 /** What is CommonJS already is there once. */
 const isShared = (source) => source.endsWith('.cjs');
 const SHARED = /(?<=\bfrom ')\.\/(?=[^']+\.cjs')/g;
+
+const changed = (path) => statSync(path).mtimeMs;
 
 export function writeCommonJs(built) {
   const target = join(built, 'cjs');
@@ -35,7 +43,7 @@ export function writeCommonJs(built) {
   for (const source of sources) {
     const [from, to] = [join(built, source), join(target, source)];
     if (/\.(map|tsbuildinfo)$/.test(source) || isProgram(source) || isShared(source)) continue;
-    if (existsSync(to) && statSync(to).mtimeMs > statSync(from).mtimeMs) continue;
+    if (existsSync(to) && [from, import.meta.filename].every((path) => changed(to) > changed(path))) continue;
     mkdirSync(dirname(to), { recursive: true });
     if (source.endsWith('.js')) writeFileSync(to, commonJs(source, from));
     else cpSync(from, to);
@@ -51,13 +59,15 @@ function commonJs(source, path) {
     .map(() => '..')
     .join('/');
   text = text.replace(SHARED, `${up}/${dirname(source)}/`);
-  const { outputText, diagnostics } = ts.transpileModule(text, {
+  const { outputText: emitted, diagnostics } = ts.transpileModule(text, {
     fileName: path,
     compilerOptions,
     reportDiagnostics: true,
   });
+  const outputText = emitted.replace(LATE, 'await __importStar($1)');
   const problems = diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '));
   if (outputText.includes('import.meta')) problems.push('it asks import.meta for something new');
+  if (outputText.includes('=> __importStar(')) problems.push('it imports late without an await');
   // In CommonJS it is a name, and so may pass for a call.
   if (awaitsAtTop(ts.createSourceFile(path, text, ts.ScriptTarget.ES2022))) problems.push('it awaits at the top');
   if (problems.length > 0) throw new Error(`${source} cannot be CommonJS: ${problems.join(' ')}`);

@@ -29,10 +29,18 @@ class Bookkeeper {}
 })
 class BundledModule {}
 
-// The adapter by hand: Nest loads the default one by a name that no bundler can follow.
-const app = await NestFactory.create(BundledModule, new ExpressAdapter());
-app.enableShutdownHooks();
-await app.listen(Number(process.env['PORT']), '127.0.0.1');
-const ledger = await app.get(ProcessManager).startSingleton(Ledger);
-const names = (await app.get(ProcessManager).list()).map(({ name }) => name);
-console.log(`BUNDLED ${JSON.stringify({ total: await ledger.call('total'), names })}`);
+// Not awaited at the top, which CommonJS does not have.
+async function start(): Promise<void> {
+  // The adapter by hand: Nest loads the default one by a name that no bundler can follow.
+  const app = await NestFactory.create(BundledModule, new ExpressAdapter());
+  app.enableShutdownHooks();
+  await app.listen(Number(process.env['PORT']), '127.0.0.1');
+  const ledger = await app.get(ProcessManager).startSingleton(Ledger);
+  const names = (await app.get(ProcessManager).list()).map(({ name }) => name);
+  console.log(`BUNDLED ${JSON.stringify({ total: await ledger.call('total'), names })}`);
+}
+
+start().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});

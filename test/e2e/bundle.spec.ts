@@ -2,15 +2,16 @@
 // files or loaded late has to be in it, and what the bundler changes has to be said.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { build, type BuildOptions } from 'esbuild';
+import { build, type BuildOptions, type Format, transform } from 'esbuild';
 import { eventually, freePort } from 'nestjs-foundation/testing';
 import { type RedisServer, startServer } from '../support/redis-server.js';
 
-const ENTRY = resolve(import.meta.dirname, '../../dist/test/apps/bundled.js');
+const ROOT = resolve(import.meta.dirname, '../..');
+const ENTRY = join(ROOT, 'dist/test/apps/bundled.js');
 const START_MS = 30_000;
 /** CommonJS in an ES module: what express and Nest ask for. */
 const REQUIRE = [
@@ -20,6 +21,11 @@ const REQUIRE = [
 ].join('\n');
 /** Packages that Nest asks for and lives without. */
 const EXTERNAL = ['@nestjs/websockets', '@nestjs/microservices', 'class-transformer'];
+/** What a user has to install, and what this application asks for: all the others are optional, and missing. */
+const INSTALLED = [
+  ...['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', 'class-validator', 'reflect-metadata', 'rxjs'],
+  ...['bullmq', 'ioredis', 'prom-client', 'redlock'],
+];
 const RENAMED = /names as a minifier gives them.*classes: [\w$]+, [\w$]+/;
 
 describe('a bundled application', () => {
@@ -44,17 +50,12 @@ describe('a bundled application', () => {
   });
 
   async function run(name: string, options: BuildOptions): Promise<{ url: string; told: Record<string, unknown> }> {
-    const outfile = join(folder, `${name}.mjs`);
+    const isModule = options.format !== 'cjs';
+    const outfile = join(folder, `${name}.${isModule ? 'mjs' : 'cjs'}`);
     const { warnings } = await build({
-      ...{
-        entryPoints: [ENTRY],
-        bundle: true,
-        platform: 'node',
-        format: 'esm',
-        tsconfigRaw: '{}',
-        outfile,
-        banner: { js: REQUIRE },
-      },
+      ...(options.stdin === undefined && { entryPoints: [ENTRY] }),
+      ...(isModule && { banner: { js: REQUIRE } }),
+      ...{ bundle: true, platform: 'node', format: 'esm', tsconfigRaw: '{}', outfile },
       ...{ external: EXTERNAL.flatMap((each) => [each, `${each}/*`]), logLevel: 'silent', ...options },
     });
     expect(warnings.filter(({ location }) => location?.file.includes('foundation') === true)).toEqual([]);
@@ -97,5 +98,22 @@ describe('a bundled application', () => {
     expect(told['names']).not.toContain('Ledger');
     expect(log).toMatch(RENAMED);
     expect(log).toContain('docs/guides/bundlers.md');
+  });
+
+  // CommonJS is what Nest 11 makes; then the package is required.
+  it.each<Format>(['esm', 'cjs'])('is made and runs where no optional package is installed: %s', async (format) => {
+    const app = join(folder, `app-${format}`);
+    const packages = join(app, 'node_modules');
+    cpSync(join(ROOT, 'dist/libs/foundation'), join(packages, 'nestjs-foundation'), { recursive: true });
+    for (const name of INSTALLED) {
+      mkdirSync(dirname(join(packages, name)), { recursive: true });
+      symlinkSync(join(ROOT, 'node_modules', name), join(packages, name));
+    }
+    const { code } = await transform(readFileSync(ENTRY, 'utf8'), { format, keepNames: true, tsconfigRaw: '{}' });
+    const { told } = await run(`bare-${format}`, {
+      ...{ stdin: { contents: code, resolveDir: app }, format, keepNames: true },
+      external: EXTERNAL.filter((name) => name !== 'class-transformer'),
+    });
+    expect(told).toEqual({ total: 42, names: ['Ledger', 'named'] });
   });
 });
