@@ -191,6 +191,99 @@ describe('a start with an option that there is not', () => {
 });
 
 describe('options that are none', () => {
+  // Of each, JavaScript reads no option, so that a default would count in silence.
+  const kinds: Readonly<Record<string, () => unknown>> = {
+    ...{ Map: () => new Map([['timeout', 1]]), Set: () => new Set(), Date: () => new Date(0), list: () => [] },
+    ...{ promise: () => Promise.resolve({}), boolean: () => new Boolean(false), signal: () => AbortSignal.abort() },
+    proxy: () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      return proxy;
+    },
+  };
+  const nobody = (): void => undefined;
+  const processes = (): ProcessManager => app.get(ProcessManager);
+  const channels = (): Channels => app.get(Channels);
+  const calls: Readonly<Record<string, (options: never) => unknown>> = {
+    whenReady: (options) => app.get(Membership).whenReady(options),
+    drain: (options) => processes().drain(options),
+    undrain: (options) => processes().undrain(options),
+    startSingleton: (options) => processes().startSingleton(Feed, [], options),
+    startReplicated: (options) => processes().startReplicated(Replica, [], options),
+    startPartitioned: (options) => processes().startPartitioned(Part, [], options),
+    'a backoff': (backoff) => processes().startSingleton(Feed, [], { name: 'other', backoff }),
+    'a placement': (placement) => processes().startSingleton(Feed, [], { name: 'other', placement }),
+    with: async (options) => (await processes().startSingleton(Feed)).with(options),
+    all: (options) => processes().all(Feed).with(options),
+    'ServiceMesh.call': (options) => app.get(ServiceMesh).call('desk', 'last', [], options),
+    'where of a call': (where) => app.get(ServiceMesh).call('desk', 'last', [], { where }),
+    'metadata of a service': (metadata) => app.get(ServiceMesh).registerService('other', {}, [], metadata),
+    broadcast: (options) => channels().broadcast('orders', 1, options),
+    gather: (options) => channels().gather('orders', 1, options),
+    routeMessage: (options) => channels().routeMessage(1, options),
+    explainRoute: (options) => channels().explainRoute(1, options),
+    subscribe: (options) => channels().subscribe('orders', nobody, options),
+    'the queue of a subscription': (queue) => channels().subscribe('orders', nobody, { queue }),
+    'ClusterConfig.set': (options) => app.get(ClusterConfig).set('limit', 2, options),
+    'Journal.read': (query) => app.get(Journal).read(query),
+    'the query of Journal.follow': (query) => app.get(Journal).follow(query).next(),
+    'Journal.follow': (options) => app.get(Journal).follow({}, options).next(),
+    'Journal.actAs': (actor) => app.get(Journal).actAs(actor, nobody),
+    'fenced.set': (options) => fakeProcessContext().fenced.set('key', '1', options),
+    FoundationTransport: (options) => FoundationTransport('orders', options),
+    FoundationStrategy: (options) => new FoundationStrategy(channels(), options),
+    fakeProcessContext: (options) => fakeProcessContext(options),
+    fakeCronRun: (options) => fakeCronRun(options),
+    eventually: (options) => eventually(() => true, options),
+    'TestRedis.start': (options) => TestRedis.start(options),
+    '@Callable': (options) => Callable(options)(Feed.prototype, 'another', { value: nobody }),
+    '@Service': (options) => Service(options)(class Other {}),
+    '@Singleton': (options) => Singleton(options)(class Other {}),
+    '@Replicated': (options) => Replicated(options)(class Other {}),
+    '@Partitioned': (options) => Partitioned(options)(class Other {}),
+  };
+  it.each(Object.entries(calls))('are refused, whatever has come in their place: %s', async (_call, work) => {
+    for (const [kind, make] of Object.entries(kinds)) {
+      expect([kind, await thrown(() => work(make() as never))]).toEqual([kind, expect.any(ArgumentError)]);
+    }
+  });
+
+  it('are refused by a start also as numbers, functions and texts', async () => {
+    for (const options of [3, NaN, '', () => 1, null] as never[]) {
+      for (const call of ['startSingleton', 'startReplicated', 'startPartitioned'] as const) {
+        expect(await thrown(() => processes()[call](Replica as never, [], options))).toBeInstanceOf(ArgumentError);
+      }
+      for (const decorator of [Singleton, Replicated, Partitioned]) {
+        expect(await thrown(() => decorator(options)(class Other {}))).toBeInstanceOf(ArgumentError);
+      }
+    }
+  });
+
+  it('are refused by the modules, and as an option of theirs', async () => {
+    for (const make of Object.values(kinds)) {
+      const options = make() as never;
+      for (const work of [
+        () => FoundationModule.forRoot(options),
+        () => FoundationModule.forRoot({ processes: options }),
+        () => FoundationModule.forRoot({ processes: { backoff: options } }),
+        () => FoundationModule.forRoot({ labels: options }),
+        () => FoundationTestingModule.forRoot(options),
+      ]) {
+        const start = async (): Promise<unknown> => Test.createTestingModule({ imports: [work()] }).compile();
+        expect(String(await thrown(start))).toMatch(/is not valid|invalid/);
+      }
+    }
+  });
+
+  it('may be an instance of a class', async () => {
+    class Wait {
+      timeout = '2s' as const;
+    }
+    const feed = await processes().startSingleton(Feed);
+    await expect(feed.with(new Wait()).call('last')).resolves.toBe(1);
+    await expect(channels().broadcast('orders', 1, new Wait())).resolves.toBeUndefined();
+  });
+
   it.each([null, 'a', 5, [], () => 1])('are refused: %p', async (options) => {
     expect(await thrown(() => app.get(ProcessManager).drain(options as never))).toBeInstanceOf(ArgumentError);
     const called = (): unknown => app.get(ServiceMesh).call('desk', 'last', [], options as never);

@@ -1380,7 +1380,7 @@ export class PackageVersionError extends FoundationError {
     readonly packages: string;
 }
 
-export function Partitioned(input?: PartitionedOptions): ClassDecorator;
+export function Partitioned(options?: PartitionedOptions): ClassDecorator;
 
 export interface PartitionedOptions extends SingletonOptions {
     partitions?: number;
@@ -1682,7 +1682,7 @@ export interface ReplayOptions {
     type?: string;
 }
 
-export function Replicated(input?: ReplicatedOptions): ClassDecorator;
+export function Replicated(options?: ReplicatedOptions): ClassDecorator;
 
 export interface ReplicatedOptions extends SingletonOptions {
     replicas?: number | 'all';

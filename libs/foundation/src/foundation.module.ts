@@ -27,7 +27,8 @@ import { noteCopy } from './copies.js';
 import { CronJobs } from './cron/cron.jobs.js';
 import { Enhancers } from './enhancers/enhancers.js';
 import { FoundationConfigError } from './errors/config.errors.js';
-import { givenAsyncOptions } from './foreign/given.options.js';
+import { show } from './errors/describe.js';
+import { givenAsyncOptions, isOptions } from './foreign/given.options.js';
 import { checkProcessClasses } from './foundation.declarations.js';
 import { FoundationEdgesModule, FoundationFrontModule } from './foundation.edges.js';
 import { FoundationLifecycle } from './foundation.lifecycle.js';
@@ -152,9 +153,11 @@ export class FoundationModule extends ConfigurableModuleClass {
    * Configures Foundation with values that are known now. With none it runs inside this process; see
    * {@link FoundationOptions}.
    *
-   * @throws FoundationConfigError while the application is created.
+   * @throws FoundationConfigError while the application is created; at once for what is no object of options.
    */
   static override forRoot(options: FoundationModuleOptions = {}): DynamicModule {
+    // Nest spreads it, which would make the defaults of a `Map` or a promise.
+    if (!isOptions(options)) throw new FoundationConfigError('options', show(options), 'an object');
     return withRemotes(super.forRoot(options));
   }
 

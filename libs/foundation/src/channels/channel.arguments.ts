@@ -3,11 +3,10 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { isSignal } from '../foreign/given.options.js';
+import { givenOptions, isOptions, isSignal } from '../foreign/given.options.js';
 import { checkSchema, SCHEMA_EXPECTED } from '../schemas/payload.js';
 import { isStandard } from '../schemas/standard.schema.js';
 import { parseDuration } from '../time/duration.js';
-import { isObject } from '../wire/decode.js';
 import { isName } from '../wire/names.js';
 
 type Rule = [expected: string, valid: (value: unknown) => boolean];
@@ -65,7 +64,7 @@ const SUBSCRIBE: Readonly<Record<string, Rule>> = {
   payload: [SCHEMA_EXPECTED, (value) => typeof value === 'function' || isStandard(value)],
   onGap: ['a function', (value) => typeof value === 'function'],
   concurrency: ['a whole number from 1 to 10000', (value) => whole(value, 1, 10_000)],
-  queue: ['an object { size, policy }', isObject],
+  queue: ['an object { size, policy }', isOptions],
 };
 
 const REPLAY: Readonly<Record<string, Rule>> = {
@@ -112,14 +111,11 @@ export function checkReplay(options: unknown): void {
 }
 
 function check(call: string, options: unknown, rules: Readonly<Record<string, Rule>>, path: string): void {
-  if (!isObject(options)) throw new ArgumentError(call, path.slice(0, -1) || 'options', show(options), 'an object');
-  for (const [key, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
-    if (rule === undefined) {
-      const known = `no such option (known here: ${Object.keys(rules).join(', ')})`;
-      throw new ArgumentError(call, `${path}${key}`, show(value), known);
-    }
-    if (!rule[1](value)) throw new ArgumentError(call, `${path}${key}`, show(value), rule[0]);
+  const known = Object.keys(rules);
+  const given = givenOptions<Record<string, unknown>>(call, options, known, path.slice(0, -1) || 'options', path);
+  for (const key of known) {
+    const [expected, isValid] = rules[key]!;
+    const value = given[key];
+    if (value !== undefined && !isValid(value)) throw new ArgumentError(call, `${path}${key}`, show(value), expected);
   }
 }

@@ -4,7 +4,7 @@
 import { IsOptional, ValidateBy } from 'class-validator';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { isObject } from '../wire/decode.js';
+import { isOptions } from '../foreign/given.options.js';
 import { checkShape, count, duration } from './validate.shape.js';
 
 /** What nodes, applications and channels are called. */
@@ -17,7 +17,7 @@ const MAX_REPLICAS = 100;
 class ChannelShape {
   @IsOptional()
   @ValidateBy(
-    { name: 'durable', validator: { validate: (value) => typeof value === 'boolean' || isObject(value) } },
+    { name: 'durable', validator: { validate: (value) => typeof value === 'boolean' || isOptions(value) } },
     { message: 'true, false or an object { maxLength, maxDeliveries, retryAfter, acknowledge }' },
   )
   durable?: unknown;
@@ -44,13 +44,13 @@ export function checkChannels(channels: readonly (readonly [name: unknown, decla
     }
     checkShape(ChannelShape, declaration, `channels.names.${name}.`);
     const { durable } = declaration as ChannelShape;
-    if (isObject(durable)) checkShape(DurableShape, durable, `channels.names.${name}.durable.`);
+    if (isOptions(durable)) checkShape(DurableShape, durable, `channels.names.${name}.durable.`);
   }
 }
 
 function isAcknowledge(value: unknown): boolean {
   if (value === 'memory' || value === 'fsync') return true;
-  if (!isObject(value)) return false;
+  if (!isOptions(value)) return false;
   const { replicas, ...others } = value;
   return isReplicas(replicas) && Object.keys(others).length === 0;
 }

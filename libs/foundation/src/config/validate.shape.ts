@@ -3,7 +3,6 @@
  */
 import {
   IsInt,
-  IsObject,
   IsOptional,
   Max,
   Min,
@@ -14,8 +13,8 @@ import {
 } from 'class-validator';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { isOptions } from '../foreign/given.options.js';
 import { parseDuration } from '../time/duration.js';
-import { isObject } from '../wire/decode.js';
 
 /** A day. */
 const MAX_TIME_MS = 86_400_000;
@@ -74,7 +73,7 @@ const INNER = new WeakMap<object, Map<string, Shape>>();
 export const shapedAs = (shape: Shape, message = 'an object'): PropertyDecorator => {
   return (target, key) => {
     IsOptional()(target, key);
-    IsObject({ message })(target, key);
+    ValidateBy({ name: 'options', validator: { validate: isOptions } }, { message })(target, key);
     ValidateNested()(target, key);
     const inner = INNER.get(target.constructor) ?? new Map<string, Shape>();
     INNER.set(target.constructor, inner.set(String(key), shape));
@@ -88,11 +87,11 @@ export const shapedAs = (shape: Shape, message = 'an object'): PropertyDecorator
  * @param others options that the caller takes out of `value` and checks by itself: known as well.
  */
 export function checkShape(shape: Shape, value: unknown, path: string, others: readonly string[] = []): void {
-  if (!isObject(value)) {
+  if (!isOptions(value)) {
     throw new FoundationConfigError(path.slice(0, -1) || 'options', showOption(path, value), 'an object');
   }
   const errors = errorsOf(shaped(shape, value, path), () => {
-    const unread = [...(INNER.get(shape)?.keys() ?? [])].find((key) => value[key] != null && !isObject(value[key]));
+    const unread = [...(INNER.get(shape)?.keys() ?? [])].find((key) => value[key] != null && !isOptions(value[key]));
     return new FoundationConfigError(`${path}${unread ?? ''}` || 'options', 'what cannot be read', 'an object');
   });
   const first = errors[0];
@@ -119,7 +118,7 @@ function shaped(shape: Shape, plain: Record<string, unknown>, path: string): obj
   for (const [key, value] of Object.entries(plain)) {
     const inner = INNER.get(shape)?.get(key);
     Object.defineProperty(instance, key, {
-      value: inner !== undefined && isObject(value) ? shaped(inner, value, `${path}${key}.`) : value,
+      value: inner !== undefined && isOptions(value) ? shaped(inner, value, `${path}${key}.`) : value,
       enumerable: true,
       configurable: true,
       writable: true,

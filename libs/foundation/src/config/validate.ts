@@ -2,10 +2,10 @@
  * The shape of the options, for class-validator. Each message is the "expected" half of a `FoundationConfigError`.
  * Called by `resolve`; cross-field rules are there.
  */
-import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, Min, ValidateBy } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Matches, Max, Min, ValidateBy } from 'class-validator';
 import { read } from '../errors/describe.js';
+import { isOptions } from '../foreign/given.options.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
-import { isObject } from '../wire/decode.js';
 import { NAME, nameMessage } from './validate.channels.js';
 import { checkShape, count, duration, port, shapedAs } from './validate.shape.js';
 
@@ -44,7 +44,7 @@ export class ProcessOptionsShape {
 class ChannelsShape {
   @IsOptional()
   @ValidateBy(
-    { name: 'names', validator: { validate: (names) => Array.isArray(names) || isObject(names) } },
+    { name: 'names', validator: { validate: (names) => Array.isArray(names) || isOptions(names) } },
     { message: `an array of names of ${nameMessage}, or an object by name` },
   )
   names?: unknown;
@@ -79,7 +79,9 @@ class EndpointShape {
   @addresses() sentinels?: unknown;
   @IsOptional() @IsString({ message: 'the name of the primary' }) name?: string;
   @addresses() cluster?: unknown;
-  @IsOptional() @IsObject({ message: 'an object of ioredis options' }) options?: object;
+  @IsOptional()
+  @ValidateBy({ name: 'options', validator: { validate: isOptions } }, { message: 'an object of ioredis options' })
+  options?: object;
 }
 
 const ADDRESS = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253}):[1-9]\d{0,4}$/;
@@ -199,7 +201,7 @@ class FoundationShape {
   clusterConfig?: unknown;
   @IsOptional()
   @ValidateBy(
-    { name: 'journal', validator: { validate: (value) => typeof value === 'boolean' || isObject(value) } },
+    { name: 'journal', validator: { validate: (value) => typeof value === 'boolean' || isOptions(value) } },
     { message: 'true, false or an object { maxEntries }' },
   )
   journal?: unknown;
@@ -213,7 +215,7 @@ class FoundationShape {
 export function checkOptions(options: unknown): void {
   checkShape(FoundationShape, options, '');
   const { journal } = options as FoundationShape;
-  if (isObject(journal)) checkShape(JournalShape, journal, 'journal.');
+  if (isOptions(journal)) checkShape(JournalShape, journal, 'journal.');
 }
 
 /** The same for the endpoint form of `redis`. */
@@ -237,15 +239,15 @@ export function checkProcessOptions(options: unknown, subject: string, others: r
 }
 
 function isClusterConfig(value: unknown): boolean {
-  if (!isObject(value)) return false;
+  if (!isOptions(value)) return false;
   const { schema, defaults, ...others } = value;
   const isSchema = typeof schema === 'function' || (typeof schema === 'object' && schema !== null);
-  return isSchema && isObject(defaults) && Object.keys(others).length === 0;
+  return isSchema && isOptions(defaults) && Object.keys(others).length === 0;
 }
 
 /** True for an object of texts with up to 63 characters, as Kubernetes has them. */
 export function isLabels(value: unknown): value is Record<string, string> {
-  if (!isObject(value)) return false;
+  if (!isOptions(value)) return false;
   const isShort = (text: unknown): boolean => typeof text === 'string' && text.length > 0 && text.length <= 63;
   return Object.entries(value).every(([key, label]) => isShort(key) && isShort(label));
 }

@@ -9,11 +9,11 @@ import { type Found, markedMethods, requireShared } from '../decorated.js';
 import { DeclarationError } from '../errors/config.errors.js';
 import { quoted, show } from '../errors/describe.js';
 import { aroundMethod } from '../foreign.decorators.js';
+import { isOptions } from '../foreign/given.options.js';
 import type { KnownClass } from '../processes/declaration/process.explorer.js';
 import { type ProcessSpec, specOf } from '../processes/declaration/process.specification.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Clock } from '../time/clock.js';
-import { isObject } from '../wire/decode.js';
 import { isName } from '../wire/names.js';
 import { CRON_METADATA, type CronMetadata, type CronRun } from './cron.decorator.js';
 import { type CronPackage, loadCron } from './cron.package.js';
@@ -149,7 +149,7 @@ function jobOf(
   call: DeclaredJob['call'],
 ): DeclaredJob {
   const subject = `@ClusterCron of ${type.name}.${method}`;
-  if (!isObject(options)) throw new DeclarationError(subject, `${show(options)} are no options`, 'Give it an object.');
+  if (!isOptions(options)) throw new DeclarationError(subject, `${show(options)} are no options`, 'Give it an object.');
   const unknown = Object.keys(options).find((key) => !OPTIONS.includes(key));
   if (unknown !== undefined) {
     throw new DeclarationError(subject, `it knows no option ${quoted(unknown)}`, `It has ${OPTIONS.join(', ')}.`);

@@ -4,8 +4,8 @@
 import type { CanActivate, FactoryProvider, InjectionToken, ModuleMetadata, Type } from '@nestjs/common';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { isOptions } from '../foreign/given.options.js';
 import { Secret } from '../security/secret.js';
-import { isObject } from '../wire/decode.js';
 import type { DashboardTraces } from './dashboard.traces.js';
 
 /** Options of `FoundationDashboardModule.forRoot`: a token or a guard, there is no default. */
@@ -113,7 +113,7 @@ const KNOWN = ['token', 'readOnlyToken', 'guard', 'operatorGuard', 'calls', 'pat
 
 /** @throws FoundationConfigError without the value: it may be a secret under a word that is spelt wrong. */
 export function checkKnown(subject: string, options: unknown, known: readonly string[]): void {
-  if (!isObject(options)) throw new FoundationConfigError(subject, show(options), 'an object');
+  if (!isOptions(options)) throw new FoundationConfigError(subject, show(options), 'an object');
   const unknown = Object.keys(options).find((name) => options[name] !== undefined && !known.includes(name));
   if (unknown === undefined) return;
   throw new FoundationConfigError(

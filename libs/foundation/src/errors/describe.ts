@@ -223,10 +223,16 @@ export function quoted(name: unknown): string {
   return `"${plain(typeof name === 'string' ? name : shown(name), 80)}"`;
 }
 
+/** What keeps what it has where JSON does not look: a `Map`, a promise, a signal. */
+function kindOf(value: unknown): string | undefined {
+  const kind = typeof value === 'object' && value !== null ? textOf(value) : '';
+  return kind !== '[object Object]' && kind.startsWith('[object ') && jsonOf(value) === '{}' ? kind : undefined;
+}
+
 /** A value as text for an error, cut to 80 characters. */
 export function show(value: unknown): string {
   // A password is hidden before the text is cut, which might leave half of it.
-  const text = plain(withoutPasswords(shown(value)), 80);
+  const text = plain(withoutPasswords(kindOf(value) ?? shown(value)), 80);
   if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return text;
   return `${text} (${value === null ? 'null' : typeof value})`;
 }

@@ -1,7 +1,8 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { ArgumentError } from '../errors/config.errors.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
-import { checkSignal, givenOptions, givenTime } from './given.options.js';
+import { checkSignal, givenOptions, givenTime, isOptions } from './given.options.js';
 
 it.each([
   [1, 1],
@@ -52,6 +53,71 @@ describe('givenOptions', () => {
 
   it.each([undefined, null, 'min', 5, [], [1], () => 1, Symbol('a')])('refuses %p, which is no options', (options) => {
     expect(() => read(options)).toThrow(/invalid argument "options".*expected an object/);
+  });
+});
+
+describe('isOptions', () => {
+  class Settings {
+    min = 1;
+    get max(): number {
+      return 2;
+    }
+  }
+  it.each([
+    ['an object literal', {}],
+    ['one without a prototype', Object.create(null)],
+    ['one of another realm', runInNewContext('({ min: 1 })')],
+    ['an instance of a class', new Settings()],
+    ['one of a class of another realm', runInNewContext('new (class Settings { min = 1 })()')],
+    ['an imported module', { [Symbol.toStringTag]: 'Module', min: 1 }],
+    ['a frozen one', Object.freeze({})],
+  ])('takes %s', (_kind, value) => expect(isOptions(value)).toBe(true));
+
+  const throws = (): never => {
+    throw new Error('hidden');
+  };
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  const kinds: readonly [kind: string, value: unknown][] = [
+    ['a Map', new Map([['min', 1]])],
+    ['a Set', new Set()],
+    ['a Date', new Date(0)],
+    ['a promise', Promise.resolve({})],
+    ['another thenable', { then: () => undefined }],
+    ['a boxed boolean', new Boolean(false)],
+    ['a boxed text', new String('min')],
+    ['a list', []],
+    ['a list of another realm', runInNewContext('[]')],
+    ['a Map of another realm', runInNewContext('new Map()')],
+    ['a signal', AbortSignal.abort()],
+    ['bytes', new Uint8Array(1)],
+    ['a regular expression', /a/],
+    ['an error', new Error('a')],
+    ['a class', Settings],
+    ['a revoked proxy', revoked.proxy],
+    ['a proxy that throws', new Proxy({}, { get: throws, ownKeys: throws, getPrototypeOf: throws })],
+    ['a tag that throws', Object.defineProperty({}, Symbol.toStringTag, { get: throws })],
+  ];
+  it.each(kinds)('does not take %s', (_kind, value) => {
+    expect(isOptions(value)).toBe(false);
+    expect(() => givenOptions<Record<string, unknown>>('call', value, ['min', 'signal'])).toThrow(ArgumentError);
+  });
+
+  it('is said with what was given, and with what was meant where that is plain', () => {
+    const said = (value: unknown): unknown => {
+      try {
+        return givenOptions<Record<string, unknown>>('call', value, ['min', 'signal']);
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(said(new Map())).toContain('received [object Map] (object), expected an object.');
+    expect(said(Promise.resolve({}))).toContain('received a promise, expected an object: await it.');
+    expect(said(AbortSignal.abort())).toContain(
+      'received [object AbortSignal] (object), expected an object: { signal }.',
+    );
+    const unreadable = Object.defineProperty({}, 'min', { enumerable: true, get: throws });
+    expect(said(unreadable)).toContain('received what cannot be read, expected an object whose fields can be read.');
   });
 });
 

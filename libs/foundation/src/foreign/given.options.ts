@@ -4,12 +4,53 @@ import { read, show } from '../errors/describe.js';
 import { type Duration, LONGEST_TIMER_MS, parseDuration } from '../time/duration.js';
 import { isObject } from '../wire/decode.js';
 
+/** As `Object.prototype.toString` has an object literal of any realm, what a class has made, and an imported module. */
+const PLAIN: ReadonlySet<string> = new Set(['[object Object]', '[object Module]']);
+
+/**
+ * Whether it may be options. What is of a kind of its own (a `Map`, a `Promise`, an `AbortSignal`) has no fields that
+ * a call knows, and would be the defaults in silence.
+ */
+export function isOptions(value: unknown): value is Record<string, unknown> {
+  try {
+    return isObject(value) && PLAIN.has(Object.prototype.toString.call(value)) && !isPromise(value);
+  } catch {
+    // A revoked proxy, or a trap or a tag that throws.
+    return false;
+  }
+}
+
+/** What a forgotten `await` leaves. */
+export function isPromise(value: unknown): boolean {
+  return typeof read(value, 'then') === 'function';
+}
+
+/** @throws ArgumentError for what is no object of options, also for one of which a field cannot be read. */
+export function checkOptions(
+  call: string,
+  options: unknown,
+  argument = 'options',
+  known: readonly string[] = [],
+): asserts options is Record<string, unknown> {
+  if (!isOptions(options)) {
+    if (isPromise(options)) throw new ArgumentError(call, argument, 'a promise', 'an object: await it');
+    const isAlone = known.includes('signal') && isSignal(options);
+    throw new ArgumentError(call, argument, show(options), isAlone ? 'an object: { signal }' : 'an object');
+  }
+  try {
+    for (const name of [...Object.keys(options), ...known]) void options[name];
+  } catch (error) {
+    throw new ArgumentError(call, argument, 'what cannot be read', 'an object whose fields can be read', error);
+  }
+}
+
 /**
  * The options of a call: an object in which nothing is set that the call does not know. A word that is spelt wrong
  * would be a default in silence: a drain of this node in place of another one.
  *
  * @param known the names of the options, as the error lists them.
  * @param argument what they are called themselves.
+ * @param path begins the names in errors, for options in an option.
  * @throws ArgumentError
  */
 export function givenOptions<T extends object>(
@@ -17,12 +58,13 @@ export function givenOptions<T extends object>(
   options: unknown,
   known: readonly (keyof T & string)[],
   argument = 'options',
+  path = '',
 ): T {
-  if (!isObject(options)) throw new ArgumentError(call, argument, show(options), 'an object');
+  checkOptions(call, options, argument, known);
   for (const name of Object.keys(options)) {
     if (options[name] === undefined || (known as readonly string[]).includes(name)) continue;
     const expected = `no such option (known here: ${known.join(', ')})`;
-    throw new ArgumentError(call, name, show(options[name]), expected);
+    throw new ArgumentError(call, `${path}${name}`, show(options[name]), expected);
   }
   return options as T;
 }

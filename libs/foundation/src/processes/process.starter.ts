@@ -14,7 +14,7 @@ import { ArgumentError, FoundationConfigError } from '../errors/config.errors.js
 import { asError, isA, show } from '../errors/describe.js';
 import { LimitError } from '../errors/limit.errors.js';
 import { ProcessDeclarationError } from '../errors/process.errors.js';
-import { isObject } from '../wire/decode.js';
+import { checkOptions } from '../foreign/given.options.js';
 import { metadataOf, type ProcessOptions } from './declaration/process.decorators.js';
 import { type ProcessSpec, specOf, type SpecRequest } from './declaration/process.specification.js';
 import type { Patience } from './patience.js';
@@ -70,6 +70,7 @@ export class ProcessStarter {
   /** See `ProcessManager.startSingleton`. */
   async singleton<T>(type: Type<T>, args: unknown[] | undefined, options: ProcessOptions): Promise<ProcessRef<T>> {
     const call = 'startSingleton';
+    checkStart(call, type, options);
     const replaced = await this.#replaced(type, options);
     if (replaced !== undefined) return replaced;
     const { spec, isNew } = await this.#start({ call, type, kind: 'singleton', count: 1, args, options });
@@ -80,9 +81,11 @@ export class ProcessStarter {
   async replicated<T>(
     type: Type<T>,
     args: unknown[] | undefined,
-    { replicas = 'all', ...options }: ProcessOptions & { replicas?: number | 'all' },
+    given: ProcessOptions & { replicas?: number | 'all' },
   ): Promise<StartResult<T>[]> {
     const call = 'startReplicated';
+    checkStart(call, type, given);
+    const { replicas = 'all', ...options } = given;
     const replaced = await this.#replaced(type, options);
     if (replaced !== undefined) return [{ ok: true, node: replaced.node, ref: replaced }];
     const { spec } = await this.#start({ call, type, kind: 'replicated', count: replicas, args, options });
@@ -113,8 +116,11 @@ export class ProcessStarter {
   async partitioned<T>(
     type: Type<T>,
     args: unknown[] | undefined,
-    { partitions, ...options }: ProcessOptions & { partitions?: number },
+    given: ProcessOptions & { partitions?: number },
   ): Promise<PartitionedRef<T>> {
+    const call = 'startPartitioned';
+    checkStart(call, type, given);
+    const { partitions, ...options } = given;
     const replaced = await this.#replaced(type, options);
     if (replaced !== undefined) {
       const { name } = replaced;
@@ -123,7 +129,6 @@ export class ProcessStarter {
     const metadata = metadataOf(type);
     const declared = metadata?.kind === 'partitioned' ? metadata.count : undefined;
     const count = partitions ?? declared ?? 64;
-    const call = 'startPartitioned';
     const { spec } = await this.#start({ call, type, kind: 'partitioned', count, args, options });
     await this.parts.waiter.allRunning(spec);
     return this.parts.refs.ofPartitions<T>(spec.name, partitionsOf(spec)!, type);
@@ -134,15 +139,12 @@ export class ProcessStarter {
     const { replaced, membership, refs } = this.parts;
     if (!replaced.has(type)) return undefined;
     await membership.whenReady();
-    const { name } = isObject(options) ? (options as ProcessOptions) : {};
-    return refs.ofOwner<T>(replaced.start(type, name), type);
+    return refs.ofOwner<T>(replaced.start(type, options.name), type);
   }
 
   async #start({ call, type, kind, count, args, options: given }: StartRequest): Promise<Started> {
     const { config, membership, supervisor, waiter, patience } = this.parts;
-    const subject = `${call}(${typeof type === 'function' ? type.name : show(type)})`;
-    if (typeof type !== 'function' || !type.name) throw new ArgumentError(subject, 'type', show(type), 'a class');
-    if (!isObject(given)) throw new ArgumentError(subject, 'opts', show(given), 'an object');
+    const subject = subjectOf(call, type);
     const metadata = metadataOf(type);
     const { args: declaredArgs = [], ...declaredOptions } = metadata?.options ?? {};
     const declared = metadata?.kind === kind && given.name === undefined;
@@ -235,6 +237,17 @@ export class ProcessStarter {
     const count = current?.declared === true && spec.declared ? current.count : spec.count;
     return { ...spec, count, status: 'wanted', after, confirmed: false };
   }
+}
+
+/** Before options are spread, which would make nothing of what has no fields of its own. @throws ArgumentError */
+function checkStart(call: string, type: unknown, given: unknown): void {
+  const subject = subjectOf(call, type);
+  if (typeof type !== 'function' || !type.name) throw new ArgumentError(subject, 'type', show(type), 'a class');
+  checkOptions(subject, given, 'opts');
+}
+
+function subjectOf(call: string, type: unknown): string {
+  return `${call}(${typeof type === 'function' ? type.name : show(type)})`;
 }
 
 /** As `specOf`; what is wrong with an option is the argument of a call here: the application started long ago. */

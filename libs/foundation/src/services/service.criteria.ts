@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { isOptions } from '../foreign/given.options.js';
 import type { ServiceCriteria, ServiceInfo } from './service.js';
 
 const RESERVED = ['name', 'capabilities', 'node', 'metadata', 'healthCheck'] as const;
@@ -89,13 +90,21 @@ function requireUnlike(call: string, field: string, value: unknown): void {
  * @throws ArgumentError
  */
 export function requireFields(call: string, argument: string, value: unknown): asserts value is object {
-  const isPlain = typeof value === 'object' && value !== null && isPlainPrototype(Object.getPrototypeOf(value));
-  if (!isPlain) throw new ArgumentError(call, argument, show(value), 'a plain object of fields and their values');
+  if (!isPlain(value))
+    throw new ArgumentError(call, argument, show(value), 'a plain object of fields and their values');
   const keys = Reflect.ownKeys(value);
   if (keys.length === Object.keys(value).length) return;
   const hidden = keys.find((key) => !Object.prototype.propertyIsEnumerable.call(value, key) || typeof key === 'symbol');
   if (hidden === undefined) return;
   throw new ArgumentError(call, argument, `a hidden field ${String(hidden)}`, 'fields that can be enumerated');
+}
+
+function isPlain(value: unknown): value is object {
+  try {
+    return isOptions(value) && isPlainPrototype(Object.getPrototypeOf(value));
+  } catch {
+    return false;
+  }
 }
 
 /** None, or that of an object literal, also of another realm. */

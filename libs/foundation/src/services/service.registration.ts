@@ -5,6 +5,7 @@
 import { marksOf } from '../calls/call.marks.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { isOptions } from '../foreign/given.options.js';
 import { isObject } from '../wire/decode.js';
 import { parseJson } from '../wire/json.js';
 import { isName } from '../wire/names.js';
@@ -73,7 +74,8 @@ function isProcess(target: object): target is ProcessLike {
 function plain(metadata: unknown): Record<string, unknown> {
   let copy: unknown;
   try {
-    copy = parseJson(JSON.stringify(metadata));
+    // JSON would make nothing of what keeps its entries elsewhere.
+    if (isOptions(metadata)) copy = parseJson(JSON.stringify(metadata));
   } catch {
     copy = undefined;
   }

@@ -4,8 +4,7 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { givenOptions } from '../foreign/given.options.js';
-import { isObject } from '../wire/decode.js';
+import { givenOptions, isOptions } from '../foreign/given.options.js';
 import { readTraceContext, type SpanDescription, type SpanKindName } from './tracing.js';
 
 const KINDS: readonly unknown[] = ['internal', 'producer', 'consumer', 'client', 'server'] satisfies SpanKindName[];
@@ -26,7 +25,7 @@ export function readSpan(given: unknown): SpanDescription {
   if (typeof name !== 'string' || name === '' || name.length > MAX_NAME) {
     throw new ArgumentError('span', 'name', show(name), `a text of 1 to ${MAX_NAME} characters`);
   }
-  if (!isObject(attributes) || !Object.values(attributes).every(isAttribute)) {
+  if (!isOptions(attributes) || !Object.values(attributes).every(isAttribute)) {
     throw new ArgumentError('span', 'attributes', show(attributes), 'an object of texts and finite numbers');
   }
   return {

@@ -5,6 +5,7 @@ import { Injectable, type Type } from '@nestjs/common';
 import type { ProcessCount, ProcessKind } from '../../cluster/slot.names.js';
 import type { ProcessDefaults } from '../../config/options.js';
 import { markClass } from '../../decorated.js';
+import { checkOptions } from '../../foreign/given.options.js';
 import type { PlacementName } from '../placement/placement.exclusion.js';
 import { noteInjectable } from './process.tokens.js';
 
@@ -72,7 +73,7 @@ export interface PartitionedOptions extends SingletonOptions {
  * depend on something that is.
  */
 export function Singleton(options: SingletonOptions = {}): ClassDecorator {
-  return markProcess('@Singleton', { kind: 'singleton', count: 1, options });
+  return markProcess('@Singleton', options, () => ({ kind: 'singleton', count: 1, options }));
 }
 
 /**
@@ -82,8 +83,11 @@ export function Singleton(options: SingletonOptions = {}): ClassDecorator {
  * Underneath: with a number, one Redlock lease for each replica on `…:lease:<name>#<i>`; with `all` no lease, the
  * node's own record says how its instance is doing, and it goes on while the node is cut off from Redis.
  */
-export function Replicated({ replicas = 'all', ...options }: ReplicatedOptions = {}): ClassDecorator {
-  return markProcess('@Replicated', { kind: 'replicated', count: replicas, options });
+export function Replicated(options: ReplicatedOptions = {}): ClassDecorator {
+  return markProcess('@Replicated', options, () => {
+    const { replicas = 'all', ...others } = options;
+    return { kind: 'replicated', count: replicas, options: others };
+  });
 }
 
 /**
@@ -92,8 +96,11 @@ export function Replicated({ replicas = 'all', ...options }: ReplicatedOptions =
  *
  * Underneath: one Redlock lease for each partition on `…:lease:<name>/<i>`, placed by rendezvous hashing.
  */
-export function Partitioned({ partitions = 64, ...options }: PartitionedOptions = {}): ClassDecorator {
-  return markProcess('@Partitioned', { kind: 'partitioned', count: partitions, options });
+export function Partitioned(options: PartitionedOptions = {}): ClassDecorator {
+  return markProcess('@Partitioned', options, () => {
+    const { partitions = 64, ...others } = options;
+    return { kind: 'partitioned', count: partitions, options: others };
+  });
 }
 
 /** The mark a decorator left on the class itself; not an inherited one. */
@@ -101,8 +108,11 @@ export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
   return Reflect.getOwnMetadata(PROCESS_METADATA, type) as ProcessMetadata | undefined;
 }
 
-function markProcess(decorator: string, metadata: ProcessMetadata): ClassDecorator {
-  const mark = markClass(PROCESS_METADATA, decorator, () => metadata);
+function markProcess(decorator: string, given: unknown, read: () => ProcessMetadata): ClassDecorator {
+  const mark = markClass(PROCESS_METADATA, decorator, (place) => {
+    checkOptions(`${decorator}() ${place}`, given);
+    return read();
+  });
   return (target) => {
     mark(target);
     Injectable()(target);

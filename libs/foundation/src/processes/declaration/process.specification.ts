@@ -10,6 +10,7 @@ import { processDefaults } from '../../config/resolve.js';
 import { checkProcessOptions, isLabels } from '../../config/validate.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
+import { isOptions } from '../../foreign/given.options.js';
 import { isName } from '../../wire/names.js';
 import type { Placement } from '../placement/placement.exclusion.js';
 import type { ProcessOptions, RebalanceName } from './process.decorators.js';
@@ -122,8 +123,7 @@ function checkCount(kind: ProcessKind, count: ProcessCount, subject: string): Pr
 }
 
 function placementOf(placement: unknown, subject: string): Placement {
-  const isObject = typeof placement === 'object' && placement !== null && !Array.isArray(placement);
-  const given: Record<string, unknown> = isObject ? { ...placement } : { strategy: placement };
+  const given: Record<string, unknown> = isOptions(placement) ? { ...placement } : { strategy: placement };
   const { strategy = 'spread', labels = {}, ...rest } = given;
   const isKnown = (strategy === 'spread' || strategy === 'hash') && isLabels(labels) && Object.keys(rest).length === 0;
   if (isKnown) return { strategy, labels: { ...labels } };

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { FoundationOptions } from '../../config/options.js';
+import { isOptions } from '../../foreign/given.options.js';
 import type { LocalApplication } from './local.host.js';
 
 /** Which node an application is made for. */
@@ -72,9 +73,11 @@ const MAX_NODES = 50;
 
 /** @throws Error that says which option is wrong, and what it may be. */
 export function completed(options: TestClusterOptions): ClusterSettings {
+  const given: unknown = options;
+  if (!isOptions(given)) throw wrong('options', given, 'an object');
   for (const name in options) {
     if (!KNOWN.includes(name as keyof TestClusterOptions)) {
-      throw wrong(name, options[name as keyof TestClusterOptions], `no such option (known here: ${KNOWN.join(', ')})`);
+      throw wrong(name, given[name], `no such option (known here: ${KNOWN.join(', ')})`);
     }
   }
   const { nodes = 3, inProcess, timeout = 30_000, env, execArgv } = options;

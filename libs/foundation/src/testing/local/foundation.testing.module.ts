@@ -10,13 +10,13 @@ import type { FoundationOptions } from '../../config/options.js';
 import { resolve } from '../../config/resolve.js';
 import { FoundationConfigError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
+import { isOptions } from '../../foreign/given.options.js';
 import { FoundationEdges, FoundationFront } from '../../foundation.edges.js';
 import { FoundationLifecycle } from '../../foundation.lifecycle.js';
 import { assemble, FoundationModule, OFFERED, provide, SURROUNDINGS, withRemotes } from '../../foundation.module.js';
 import { NODE, type NodeParts, NodeSetup } from '../../node.parts.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { type Duration, parseDuration } from '../../time/duration.js';
-import { isObject } from '../../wire/decode.js';
 import { isNear, ManualClock, timeOf } from './manual.clock.js';
 import { ManualTimers } from './manual.timers.js';
 import { TestProcesses } from './test.processes.js';
@@ -143,7 +143,7 @@ interface Given {
 }
 
 function checked(options: unknown): Given {
-  if (!isObject(options)) throw wrong('options', options, 'an object');
+  if (!isOptions(options)) throw wrong('options', options, 'an object');
   const { startsAt, patience = PATIENCE_MS, cluster, ...others } = options;
   if (cluster !== undefined && cluster !== false) {
     throw wrong('cluster', cluster, 'nothing: it runs inside this process; TestCluster has nodes');

@@ -7,10 +7,11 @@ import type { Gathered, MissingAnswer } from '../../calls/gathering.js';
 import { Channels, runtimeOf } from '../../channels/channels.js';
 import type { ReservedChannel } from '../../channels/reserved.channel.js';
 import { ArgumentError } from '../../errors/config.errors.js';
-import { describe, isA, show } from '../../errors/describe.js';
+import { describe, isA } from '../../errors/describe.js';
 import { FoundationError } from '../../errors/foundation.error.js';
+import { givenOptions } from '../../foreign/given.options.js';
 import type { Duration } from '../../time/duration.js';
-import { anyList, isObject, type Reader, record, whole } from '../../wire/decode.js';
+import { anyList, type Reader, record, whole } from '../../wire/decode.js';
 import { fail, ok, type Result } from '../v1.result.js';
 
 /** The most that one node answers, in bytes of JSON; half of what a message may have by default. */
@@ -75,9 +76,8 @@ export class ClusterQueries {
     read: Reader<T>,
     options: ClusterQueryOptions,
   ): Promise<Result<ClusterEntries<T>>> {
-    const given: unknown = options;
-    if (!isObject(given)) throw new ArgumentError('ClusterWide', 'options', show(options), 'an object');
-    const { timeout, signal } = options;
+    const known = ['timeout', 'signal'] as const;
+    const { timeout, signal } = givenOptions<ClusterQueryOptions>('ClusterWide', options, known);
     try {
       return ok(entriesIn(await this.#channel.gather(query, { timeout, signal, type }), read));
     } catch (error) {

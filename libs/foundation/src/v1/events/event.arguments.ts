@@ -4,6 +4,7 @@
 import { types } from 'node:util';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { describe, read, show } from '../../errors/describe.js';
+import { isOptions } from '../../foreign/given.options.js';
 import { isObject } from '../../wire/decode.js';
 import { fail, type Failure, type Result } from '../v1.result.js';
 import type { EventQuery } from './event.store.js';
@@ -32,7 +33,7 @@ export function readBytes(bytes: unknown): Result<KeptEvent> {
 
 /** @throws ArgumentError for what is not an object, or a time range that is not two numbers. */
 export function checkQuery(query: EventQuery): EventQuery {
-  if (!isObject(query)) throw new ArgumentError('Events.query', 'query', show(query), 'an object of criteria');
+  if (!isOptions(query)) throw new ArgumentError('Events.query', 'query', show(query), 'an object of criteria');
   const { timeRange } = query;
   if (timeRange === undefined || timeRange === null || isRange(timeRange)) return query;
   throw new ArgumentError('Events.query', 'timeRange', show(timeRange), 'two numbers, from and to');

@@ -3,7 +3,7 @@
  */
 import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
-import { isObject } from '../../wire/decode.js';
+import { isOptions } from '../../foreign/given.options.js';
 import { listOf } from '../config/config.tree.js';
 import { type EventName, isPart, MAX_PARTS } from './metric.store.js';
 
@@ -33,7 +33,7 @@ export function prefixOf(prefix: EventName): EventName {
 }
 
 export function mapOf(call: string, argument: string, value: unknown): void {
-  if (!isObject(value)) throw new ArgumentError(`Telemetry.${call}`, argument, show(value), 'an object');
+  if (!isOptions(value)) throw new ArgumentError(`Telemetry.${call}`, argument, show(value), 'an object');
 }
 
 export function numberOf(call: string, value: unknown): number {
