@@ -182,6 +182,52 @@ describe('a move', () => {
   });
 });
 
+describe('a process that has ended', () => {
+  it.each<[state: string, restart: 'permanent' | 'transient' | 'temporary', end: 'stop' | 'complete' | 'fail']>([
+    ['stopped', 'permanent', 'stop'],
+    ['completed', 'transient', 'complete'],
+    ['failed', 'temporary', 'fail'],
+  ])('is not begun by a move: %s', async (state, restart, end) => {
+    const begun: string[] = [];
+    class Job {
+      onProcessStart(ctx: ProcessContext): void {
+        begun.push(ctx.node);
+        if (end === 'complete') ctx.run(() => Promise.resolve(ctx.complete()));
+        if (end === 'fail') ctx.run(() => Promise.reject(new Error('it failed')));
+      }
+    }
+    const [a, b] = (await cluster([Job], {}, {})) as [Booted, Booted];
+    const starting = managerOf(a).startSingleton(Job, [], { name: 'job', restart });
+    await (end === 'fail' ? starting.catch(() => undefined) : starting);
+    if (end === 'stop') await managerOf(a).stop('job');
+    const seen = async () => (await managerOf(b).list()).find(({ name }) => name === 'job')?.state;
+    await eventually(async () => (await seen()) === state, { what: 'The end', lastSeen: seen });
+    for (const { name } of [a, b]) {
+      await expect(managerOf(b).move('job', name)).rejects.toThrow(`(it is ${state})`);
+    }
+    expect([await seen(), begun.length]).toEqual([state, 1]);
+    await managerOf(b)
+      .restart('job')
+      .catch(() => undefined);
+    expect(begun.length).toBe(2);
+  });
+
+  it('stays down when a move comes while its stop is under way', async () => {
+    const [a, b] = (await cluster([One], {}, {})) as [Booted, Booted];
+    for (let round = 0; round < 5; round++) {
+      const { node } = await runningOn(a, 'one');
+      const stop = managerOf(a).stop('one');
+      const row = keysOf(appName).processes;
+      await eventually(async () => (await server.cli('HGET', row, 'one')).includes('"stopped"'));
+      const move = managerOf(b).move('one', node === a.name ? b.name : a.name);
+      await expect(move).rejects.toThrow(/it is stopped/);
+      await stop;
+      expect((await managerOf(b).list()).find(({ name }) => name === 'one')).toMatchObject({ state: 'stopped' });
+      await managerOf(b).restart('one');
+    }
+  });
+});
+
 describe('a process that this node has not heard of yet', () => {
   it('is looked for in Redis before it is called unknown', async () => {
     const [node] = await cluster([One], {});

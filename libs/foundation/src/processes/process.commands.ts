@@ -3,7 +3,6 @@
  * Used by the facade. Underneath: rows of the process table, which the owners carry out; a drain is a call to the node.
  */
 import type { Backend } from '../backend/backend.js';
-import type { OwnerRecord } from '../backend/leases/leases.js';
 import type { CallRouter } from '../calls/call.router.js';
 import type { CallTarget } from '../calls/call.target.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
@@ -15,7 +14,7 @@ import type { IssuedCommands } from '../context/actor.js';
 import { CallInterruptedError, CallRefusedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { isA, quoted } from '../errors/describe.js';
-import { ProcessTimeoutError, UnknownProcessError } from '../errors/process.errors.js';
+import { UnknownProcessError } from '../errors/process.errors.js';
 import { unattended } from '../foreign/gate.js';
 import { givenOptions, givenTime } from '../foreign/given.options.js';
 import { type Duration, LONGEST_TIMER_MS } from '../time/duration.js';
@@ -25,8 +24,8 @@ import { type Candidate, explain } from './placement/placement.js';
 import type { ProcessRef } from './process.ref.js';
 import type { ProcessRefs } from './process.refs.js';
 import type { ProcessRegistry } from './process.registry.js';
-import { type ProcessWaiter, seenLast } from './process.waiter.js';
-import { ownershipOf } from './supervision/name.ownership.js';
+import { untilStopped } from './process.stop.js';
+import type { ProcessWaiter } from './process.waiter.js';
 import type { Supervisor } from './supervision/supervisor.js';
 import { declaring, isOrphan } from './table/orphans.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './table/process.table.js';
@@ -56,9 +55,11 @@ export class ProcessCommands {
 
   /** See `ProcessManager.stop`. */
   async stop(name: string): Promise<void> {
-    const { config, backend, table, registry, supervisor, waiter, patience } = this.parts;
+    const { table, registry, supervisor, patience } = this.parts;
+    const epochs = new Map<string, number>();
     const entry = await patience.retry('stopping a process', async () => {
-      await this.#known(name);
+      const owners = await registry.owners(this.#slotsOf(await this.#known(name)));
+      for (const owner of owners) if (owner !== undefined) epochs.set(owner.name, owner.epoch);
       return table.change(name, (current) => {
         if (current === undefined) throw this.#unknown(name);
         return isEnded(current.status) && current.status !== 'escalated'
@@ -68,27 +69,8 @@ export class ProcessCommands {
     });
     if (entry === undefined) return;
     this.parts.commands.issued('stop', { process: name });
-    if (supervisor.isWithin(this.#slotsOf(entry))) return;
-    const { ttl, grace } = config.lease;
-    const timeout = entry.options.stopTimeout + ttl + grace + 1000;
-    let seen: OwnerRecord[] | undefined;
-    const owners = async (): Promise<OwnerRecord[]> => {
-      seen = (await registry.owners(this.#slotsOf(entry))).filter((owner) => owner !== undefined);
-      return seen;
-    };
-    const stopped = await waiter.until(name, timeout, async () => {
-      const { state } = await ownershipOf(backend.leases, owners);
-      return state === 'free' ? true : undefined;
-    });
-    if (stopped === undefined) {
-      throw new ProcessTimeoutError(
-        name,
-        'was not released by its owner',
-        timeout,
-        `It is marked as stopped, and ends when its owner does. ${seenLast(seen)}`,
-        'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
-      );
-    }
+    const slots = this.#slotsOf(entry);
+    if (!supervisor.isWithin(slots)) await untilStopped(this.parts, { entry, slots, epochs });
   }
 
   /** See `ProcessManager.restart`. */
@@ -113,15 +95,19 @@ export class ProcessCommands {
   /** See `ProcessManager.move`. */
   async move<T>(name: string, node: string): Promise<ProcessRef<T>> {
     const { registry, refs, waiter, patience } = this.parts;
-    await patience.once('moving a process', () => this.#known(name));
+    const known = await patience.once('moving a process', () => this.#known(name));
     const owner = await patience.once('moving a process', () => registry.running(name));
     const candidate = this.explain(name, owner?.node).find((each) => each.node === node);
     if (candidate === undefined || candidate.excluded) {
       const why = candidate === undefined ? 'it is no member' : candidate.reason;
       throw new ArgumentError(`move("${name}")`, 'node', `${quoted(node)} (${why})`, 'a node that can run the process');
     }
+    requireMovable(known);
     if (owner?.node === node) return refs.ofOwner<T>(owner);
-    const { entry } = await this.#raise('moving a process', name, (rest) => ({ ...rest, prefer: node }));
+    const { entry } = await this.#raise('moving a process', name, (rest, current, ran) => {
+      requireMovable(current, ran[0] !== undefined);
+      return { ...rest, prefer: node };
+    });
     this.parts.commands.issued('move', { process: name, target: node });
     const { after, options } = entry;
     const own = await this.#within<T>([name], name);
@@ -246,7 +232,7 @@ export class ProcessCommands {
   #raise(
     doing: string,
     name: string,
-    change: (entry: ProcessEntry) => ProcessEntry,
+    change: (entry: ProcessEntry, current: VersionedEntry, ran: readonly unknown[]) => ProcessEntry,
   ): Promise<{ entry: VersionedEntry; ran: string[] }> {
     const { backend, table, registry, patience } = this.parts;
     return patience.once(doing, async () => {
@@ -265,7 +251,8 @@ export class ProcessCommands {
         // INVARIANT (I13): a temporary process that was started since the owners were queried has the epoch after its
         // mark.
         const marked = current.status === 'once' ? current.after + 1 : current.after;
-        return change({ ...rest, status: 'wanted', after: Math.max(table.floor(name), marked, ...epochs) });
+        const after = Math.max(table.floor(name), marked, ...epochs);
+        return change({ ...rest, status: 'wanted', after }, current, owners);
       });
       return { entry: entry as VersionedEntry, ran: owners.flatMap((owner) => owner?.name ?? []) };
     });
@@ -295,4 +282,17 @@ export class ProcessCommands {
     if (!runsEverywhere(entry)) return slotNames(entry, '');
     return this.parts.membership.members().flatMap(({ name: node }) => slotNames(entry, node));
   }
+}
+
+/**
+ * INVARIANT (I13): a move starts nothing that has ended: neither what an operator has stopped, nor a job that is done.
+ * A temporary process that was started and has no owner may have run.
+ *
+ * @throws ArgumentError
+ */
+function requireMovable({ name, status }: VersionedEntry, isOwned = true): void {
+  const why = isEnded(status) ? `it is ${status}` : status === 'once' && !isOwned ? 'it has run' : undefined;
+  if (why === undefined) return;
+  const expected = 'a process that is to run; start it, or restart it';
+  throw new ArgumentError(`move("${name}")`, 'process', `"${name}" (${why})`, expected);
 }

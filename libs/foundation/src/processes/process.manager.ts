@@ -123,7 +123,8 @@ export class ProcessManager {
 
   /**
    * Stops a process, with all its replicas or partitions, in the whole cluster; it stays down until it is started or
-   * restarted by a call, or by a cold start of the cluster. Resolves once no node owns it.
+   * restarted by a call, or by a cold start of the cluster. Resolves once no node owns it, or only an instance that
+   * somebody has started since.
    *
    * Called by the process itself, it resolves as soon as that is written: the process ends after what called it.
    *
@@ -160,8 +161,8 @@ export class ProcessManager {
    * Underneath: `prefer: <node>` and `after: <epoch>` in `…:processes`; the preferred node comes first when the lease
    * is free.
    *
-   * @throws ArgumentError for a node that is no candidate, with the reason; `UnknownProcessError`,
-   * `ProcessTimeoutError`.
+   * @throws ArgumentError for a node that is no candidate, with the reason, and for a process that has ended, which a
+   * move does not begin again; `UnknownProcessError`, `ProcessTimeoutError`.
    */
   async move<T = AnyProcess>(target: ProcessTarget<T>, node: string): Promise<ProcessRef<T>> {
     return this.#parts.commands.move<T>(nameOf(target), node);
