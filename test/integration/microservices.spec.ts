@@ -202,6 +202,34 @@ describe('Under Foundation only', () => {
     expect([attempts, heard]).toEqual([3, ['order 7']]);
   });
 
+  it.each<[string, ConstructorParameters<typeof FoundationStrategy>[1], begun: number]>([
+    ['at a time, as by the transports of Nest: none waits for another', {}, 20],
+    ['at a time, as many as there may be', { concurrency: 3 }, 3],
+    ['one after the other on a durable channel', { channel: 'orders', group: 'billing' }, 1],
+  ])('events of a pattern are handled %s', async (_how, options, begun) => {
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    @Controller()
+    class Slow {
+      @EventPattern('tell')
+      async tell(@Payload() index: number): Promise<void> {
+        heard.push(`${index} begins`);
+        await gate;
+        heard.push(`${index} ends`);
+      }
+    }
+    const channels = { names: { orders: { durable: true }, events: {} } };
+    await serve([Slow], options, { channels });
+    const node = await boot(server.url, appName, [], { channels });
+    await members(node, 2);
+    const client = new FoundationClient({ channels: node.app.get(Channels), channel: options?.channel ?? 'events' });
+    for (let index = 0; index < 20; index++) await lastValueFrom(client.emit('tell', index), { defaultValue: 0 });
+    await eventually(() => heard.length >= begun, { lastSeen: () => heard });
+    expect(heard).toEqual(Array.from({ length: begun }, (_, index) => `${index} begins`));
+    end();
+    await eventually(() => heard.length === 40, { lastSeen: () => heard });
+  });
+
   it('a bad subscription fails the start of the microservice', async () => {
     await expect(serve([MathController], { channel: 'evnets' })).rejects.toThrow(/"evnets" is not declared/);
   });
@@ -232,7 +260,7 @@ describe('Under Foundation only', () => {
       }
     }
     const { node, client } = await clientNode();
-    const microservice = await serve([Slow]);
+    const microservice = await serve([Slow], { concurrency: 1 });
     const telemetry = microservice.get(Telemetry);
     const dropped: unknown[] = [];
     telemetry.attach('message.dropped', (_event, drop) => dropped.push(drop));
@@ -371,5 +399,9 @@ describe('Under Foundation only', () => {
     const { client } = await clientNode();
     expect(await errorOf(ask(client, 'sum', 'x'.repeat(2_000_000)))).toMatchObject({ name: 'MessageError' });
     expect(await errorOf(ask(client, 'sum', 5n))).toMatchObject({ name: 'MessageError' });
+    // Nobody subscribes to this one, so nobody would hear of it.
+    client.emit('happened', 'x'.repeat(2_000_000));
+    const told = /warn An event was not sent \(pattern: happened, channel: events\): A message .* was refused/;
+    await eventually(() => log.lines.some((line) => told.test(line)), { lastSeen: () => log.lines });
   });
 });

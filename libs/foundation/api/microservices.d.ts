@@ -51,7 +51,10 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
 
 export interface FoundationStrategyOptions {
     channel?: string;
+    concurrency?: number;
     deserializer?: Deserializer;
     group?: string;
+    // Warning: (ae-forgotten-export) The symbol "SubscribeOptions" needs to be exported by the entry point index.d.ts
+    queue?: SubscribeOptions['queue'];
     serializer?: Serializer;
 }

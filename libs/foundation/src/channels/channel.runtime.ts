@@ -113,8 +113,7 @@ export class ChannelRuntime {
       maxMessageBytes,
     });
     const asking = { membership, telemetry, context, timeout: config.calls.timeout };
-    const isDurable = (channel: string): boolean => this.#durable.has(channel);
-    this.gatherer = new Gatherer({ sender: this.#sender, isDurable, ...asking });
+    this.gatherer = new Gatherer({ sender: this.#sender, isDurable: this.isDurable, ...asking });
     this.#reserving = { gatherer: this.gatherer, sender: this.#sender, membership, nodeMessages, audience, transport };
     this.#receiver = new Receiver({
       ...shared,
@@ -130,6 +129,9 @@ export class ChannelRuntime {
       flush,
     });
   }
+
+  /** True for a channel whose messages are kept until they are handled. */
+  readonly isDurable = (channel: string): boolean => this.#durable.has(channel);
 
   broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void> {
     // Not async: each promise of its own would be a tenth of what a small message costs.
@@ -199,12 +201,8 @@ export class ChannelRuntime {
     this.membership.requireNotLeft();
     if (this.#durable.has(channel)) return this.#durable.subscribe(channel, handler, options);
     if (options.from !== undefined) {
-      throw new ArgumentError(
-        'subscribe',
-        'from',
-        show(options.from),
-        'none: only a durable channel keeps its messages',
-      );
+      const expected = 'none: only a durable channel keeps its messages';
+      throw new ArgumentError('subscribe', 'from', show(options.from), expected);
     }
     return this.#subscribe(channel, handler, options);
   }

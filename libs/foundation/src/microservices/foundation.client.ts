@@ -11,10 +11,11 @@ import {
 } from '@nestjs/microservices';
 import { type Channels, runtimeOf } from '../channels/channels.js';
 import { requireChannels } from '../channels/require.channels.js';
-import { read } from '../errors/describe.js';
+import { describe, read } from '../errors/describe.js';
 import { RequestError } from '../errors/message.errors.js';
 import { unattended } from '../foreign/gate.js';
 import { givenOptions, givenTime } from '../foreign/given.options.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Duration } from '../time/duration.js';
 
 /** Nest leaves the values of a `WritePacket` open. */
@@ -60,12 +61,15 @@ export interface FoundationClientOptions {
  *
  * `@Client()` cannot give it the `Channels`, which are injected: then it throws `ArgumentError`.
  *
+ * An event that could not be sent is logged as well, because an `emit` that nobody subscribes to says nothing.
+ *
  * An observable of `send` fails with what the handler threw, with `RequestError` when no node answers, when the node
  * leaves or the connection is cut before the last answer, and with `MessageError` for what is too large.
  */
 export class FoundationClient extends ClientProxy {
   readonly #options: FoundationClientOptions;
   readonly #waitMs: number;
+  readonly #log = new ThrottledLog();
   /** What ends a request, and what tells its caller that the client was closed. */
   readonly #pending = new Map<() => void, () => void>();
 
@@ -137,8 +141,14 @@ export class FoundationClient extends ClientProxy {
   protected override async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
     const { channels, channel = 'events' } = this.#options;
     const type = this.normalizePattern(packet.pattern as string);
-    const message = (await this.serializer.serialize(packet)) as unknown;
-    await channels.broadcast(channel, message, { type });
+    try {
+      const message = (await this.serializer.serialize(packet)) as unknown;
+      await channels.broadcast(channel, message, { type });
+    } catch (error) {
+      // Nest sends it at once, and tells of this only those who subscribe to what `emit` has returned.
+      this.#log.warn('An event was not sent', { pattern: type, channel, error: describe(error) }, type);
+      throw error;
+    }
     return undefined as T;
   }
 }

@@ -13,12 +13,15 @@ import {
   type WritePacket,
 } from '@nestjs/microservices';
 import { finalize, isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
-import type { MessageMeta, Subscription } from '../channels/channel.js';
+import type { MessageMeta, SubscribeOptions, Subscription } from '../channels/channel.js';
 import { type Channels, runtimeOf } from '../channels/channels.js';
 import { requireChannels } from '../channels/require.channels.js';
 import { asError, describe } from '../errors/describe.js';
 import { givenOptions } from '../foreign/given.options.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
+
+/** As many events of a pattern are handled at a time where nothing else is said; the most that a subscription can. */
+const AT_A_TIME = 10_000;
 
 /** The answer to a caller for an error that may hold secrets. */
 const INTERNAL = 'Internal server error';
@@ -35,11 +38,20 @@ export interface FoundationStrategyOptions {
   channel?: string;
   /** Each event goes to one member of this group. Default: every node hears every event, as with `Transport.REDIS`. */
   group?: string;
+  /**
+   * Events of one pattern that are handled at a time. Default 10,000, because the transports of Nest do not wait for a
+   * handler either; on a durable channel 1. With more than one they begin in order and end in any.
+   */
+  concurrency?: number;
+  /** What waits beyond that, for each pattern; see {@link SubscribeOptions}. Default: 10,000 events, `drop-oldest`. */
+  queue?: SubscribeOptions['queue'];
   /** Writes answers, before Foundation makes JSON of them. Default: as they are. */
   serializer?: Serializer;
   /** Reads requests and events. Default: as the serializer of Nest writes them. */
   deserializer?: Deserializer;
 }
+
+const OPTIONS = ['channel', 'group', 'concurrency', 'queue', 'serializer', 'deserializer'] as const;
 
 /**
  * A transport for `connectMicroservice` and `createMicroservice`.
@@ -68,7 +80,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
   constructor(channels: Channels, options: FoundationStrategyOptions = {}) {
     super();
     this.#channels = requireChannels('new FoundationStrategy', channels);
-    this.#options = givenOptions('new FoundationStrategy', options, ['channel', 'group', 'serializer', 'deserializer']);
+    this.#options = givenOptions('new FoundationStrategy', options, OPTIONS);
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
   }
@@ -82,12 +94,15 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
   }
 
   async #listen(): Promise<void> {
-    const { channel = 'events', group } = this.#options;
+    const { channel = 'events', group, queue } = this.#options;
+    const { concurrency = runtimeOf(this.#channels).isDurable(channel) ? 1 : AT_A_TIME } = this.#options;
     for (const [pattern, handler] of this.messageHandlers) {
       if (handler.isEventHandler === true) {
         const hear = (message: unknown, meta: MessageMeta): Promise<void> => this.#hear(pattern, message, meta);
         Object.defineProperty(hear, 'name', { value: pattern });
-        this.#subscriptions.push(await this.#channels.subscribe(channel, hear, { type: pattern, group }));
+        this.#subscriptions.push(
+          await this.#channels.subscribe(channel, hear, { type: pattern, group, concurrency, queue }),
+        );
       } else {
         const end = runtimeOf(this.#channels).requests.answer(pattern, (packet, reply, { name, bootId }) =>
           this.#answer(pattern, packet, reply, { from: name, bootId }),
