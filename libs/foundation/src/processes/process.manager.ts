@@ -31,7 +31,8 @@ export class ProcessManager {
    *
    * Underneath: a row in `HGETALL …:processes`; the node that wins the Redlock lease `…:lease:<name>` starts it.
    *
-   * @param type a provider of the application, not request-scoped. Nodes that do not have it are no candidates.
+   * @param type a provider of the application, not request-scoped. Nodes that do not have it are no candidates. With
+   * `@Singleton()` it starts by itself as well, without arguments: what only calls start is `@Injectable()`.
    * @param args given as `ctx.args`; must be the same after JSON.
    * @param opts defaults: those of the class's decorator, then of the module; `timeout` bounds `onProcessStart`.
    * @throws ArgumentError for bad input, `ProcessDeclarationError` when another class has the

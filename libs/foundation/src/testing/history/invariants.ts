@@ -127,7 +127,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     id: 'I13',
     sentence:
-      'A temporary process starts once, and a transient one not again after it has completed, until it is started by a call.',
+      'A temporary process starts once, a transient one not again after completing, until by a call, or all nodes were away.',
     checks: [(events, _ownerships, facts) => policiesHold(events, facts)],
     specs: ['test/integration/ends.spec.ts'],
   },
@@ -155,7 +155,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     id: 'I17',
-    sentence: 'What was stopped stays down until it is started again.',
+    sentence: 'What was stopped stays down until it is started by a call, or all nodes have been away at once.',
     checks: [(events, ownerships) => stopsHold(events, ownerships)],
   },
   {
