@@ -1,5 +1,6 @@
 // `Foundation.ServiceRegistry` of 1.x, function by function, and what `ProcessRegistry` adds. An object stands for a
-// process: it is dead once its `isAlive()` is not true, and never without one.
+// process: it is dead once its `isAlive()` is not true, and never without one. `Billing` is a class whose `price()` is
+// marked with `@Callable()`, as each method has to be that is called by `callClusterWide`.
 /* eslint-disable max-lines -- one table */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Callable } from 'nestjs-foundation';
@@ -472,7 +473,7 @@ export const REGISTRY_ROWS: Row[] = [
   },
   {
     fn: 'callClusterWide',
-    case: 'a method, and none that can be called',
+    case: 'a method, and a name that is not registered',
     input: async ({ registry }) => {
       await registry.registerClusterWide('production', 'billing', new Billing());
       return Promise.allSettled([
@@ -486,5 +487,16 @@ export const REGISTRY_ROWS: Row[] = [
     ],
     was: 'there was no such function',
     now: 'calls one of them, on whatever node; rejects as `ServiceMesh.call` does',
+  },
+  {
+    fn: 'callClusterWide',
+    case: 'a method without `@Callable()`',
+    input: async ({ registry }) => {
+      await registry.registerClusterWide('production', 'billing', { price: () => 5 } as object);
+      return Promise.allSettled([registry.callClusterWide('production', 'billing', 'price')]);
+    },
+    result: [{ status: 'rejected', reason: has({ name: 'CallRefusedError' }) }],
+    was: 'there was no such function',
+    now: 'refused: what any node may call is marked',
   },
 ];
