@@ -1,7 +1,7 @@
 // What would be nothing without a word: a class that extends a process, a method that overrides a callable one, a
 // module that comes after the start.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type CanActivate, Injectable, Logger, Module, type Provider, UseGuards } from '@nestjs/common';
+import { type CanActivate, Injectable, Logger, Module, type Provider, Scope, UseGuards } from '@nestjs/common';
 import { LazyModuleLoader } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
@@ -72,6 +72,79 @@ describe('A class that extends a process class', () => {
     class Sub extends Base {}
     await boot([{ provide: Base, useClass: Sub }]);
     expect(warned.join('\n')).not.toContain('extends');
+  });
+});
+
+describe('A class that extends a service', () => {
+  it('and is none is named in the log, because it is not registered', async () => {
+    @Service({ name: 'desk' })
+    class Desk {}
+    @Injectable()
+    class Sub extends Desk {}
+    await boot([Desk, Sub]);
+    expect(warned).toEqual(['Class Sub extends a @Service() and has none of its own, so that it is not registered']);
+  });
+});
+
+/** Puts a method of its own in the place of the one that is there, as decorators of caches and of tracing do. */
+const wrapped: MethodDecorator = (_target, _key, descriptor: PropertyDescriptor) => {
+  const method = descriptor.value as (...args: unknown[]) => unknown;
+  descriptor.value = function (this: object, ...args: unknown[]) {
+    return method.apply(this, args);
+  };
+};
+
+describe('A mark that nobody would find', () => {
+  const MARKS: [string, MethodDecorator][] = [
+    ['@Callable', Callable()],
+    ['@Channel', Channel('events')],
+    ['@ClusterCron', ClusterCron('0 3 * * *')],
+  ];
+
+  it.each(MARKS)('because another decorator has replaced the method: %s is refused at start', async (name, mark) => {
+    @Injectable()
+    class Desk {
+      @wrapped
+      @mark
+      hear(): void {}
+    }
+    @Injectable()
+    class Sub extends Desk {}
+    await expect(boot([Sub])).rejects.toThrow(
+      `${name} of Desk.hear has no effect: another decorator above it has put a method of its own in the place`,
+    );
+  });
+
+  it.each(MARKS)('counts where that decorator is below it: %s', async (_name, mark) => {
+    @Injectable()
+    class Desk {
+      @mark
+      @wrapped
+      hear(): void {}
+    }
+    await expect(boot([Desk])).resolves.toBeDefined();
+  });
+
+  it.each(MARKS.slice(1))('because a class overrides the method is named in the log: %s', async (name, mark) => {
+    class Desk {
+      @mark
+      hear(): void {}
+    }
+    @Injectable()
+    class Sub extends Desk {
+      override hear(): void {}
+    }
+    await boot([Sub, { provide: 'MORE', useClass: Sub }]);
+    expect(warned).toEqual([`Sub.hear overrides a method of Desk with ${name} and has none, so that it has no effect`]);
+  });
+});
+
+describe('A scope that no process has', () => {
+  it.each(['above', 'below'])('is refused, whether @Injectable stands %s the mark', async (place) => {
+    class Feed {}
+    const marks = [Injectable({ scope: Scope.REQUEST }), Singleton()];
+    for (const mark of place === 'above' ? marks.reverse() : marks) mark(Feed);
+    await expect(boot([Feed])).rejects.toThrow(/request-scoped/);
   });
 });
 

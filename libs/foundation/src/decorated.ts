@@ -6,7 +6,11 @@ import { Scope, type Type } from '@nestjs/common';
 import { type DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { DeclarationError } from './errors/config.errors.js';
+import { read } from './errors/describe.js';
+import { Log } from './logging/log.js';
 import { isObject } from './wire/decode.js';
+
+const log = new Log();
 
 /** A class that is a provider or a controller of the application. */
 export interface FoundClass {
@@ -40,11 +44,11 @@ export interface MarkedMethod<T> {
 /**
  * A decorator that leaves its mark on a method, where {@link markedMethods} finds it.
  *
- * @param read what the mark is, given the class and the method for its errors.
+ * @param made what the mark is, given the class and the method for its errors.
  * @throws DeclarationError while the class is read, where nobody would find the mark: on a static method, on what is no
  *   method, on a name that is a symbol, and beside another mark of the kind, which it would replace.
  */
-export function markMethod(mark: symbol, decorator: string, read: (place: string) => unknown): MethodDecorator {
+export function markMethod(mark: symbol, decorator: string, made: (place: string) => unknown): MethodDecorator {
   return (target: object, key: unknown, descriptor?: PropertyDescriptor) => {
     const owner = typeof target === 'function' ? target : target.constructor;
     const standard = isObject(key);
@@ -63,17 +67,66 @@ export function markMethod(mark: symbol, decorator: string, read: (place: string
     if (Reflect.hasOwnMetadata(mark, method)) {
       refuse('the method has another one, and one counts', 'Write a method for each; they may call a common one.');
     }
-    Reflect.defineMetadata(mark, read(place), method);
+    Reflect.defineMetadata(mark, made(place), method);
+    Reflect.defineMetadata(MARKED, [...marksOf(target), { mark, decorator, method: key }], target);
   };
+}
+
+/** Metadata key of a prototype: the marks that were left on its methods. */
+const MARKED = Symbol.for('foundation:marked');
+
+interface Marked {
+  mark: symbol;
+  decorator: string;
+  method: string;
+}
+
+function marksOf(prototype: object): readonly Marked[] {
+  return (Reflect.getOwnMetadata(MARKED, prototype) as readonly Marked[] | undefined) ?? [];
+}
+
+/** What was said of an override is not said again for each module that has the class. */
+const told = new WeakSet<object>();
+
+/**
+ * Looks for marks that nobody would find: on a method in whose place another decorator has put a method of its own, and
+ * on one that a class overrides without a mark. The latter is how a class of Nest takes a handler away, so it is named
+ * in the log only; a `@Callable` is inherited.
+ *
+ * @throws DeclarationError
+ */
+function checkMarks(type: Type<object>): void {
+  const { prototype } = type as { prototype?: unknown };
+  for (let each = prototype; typeof each === 'object' && each !== null; each = Object.getPrototypeOf(each) as unknown) {
+    for (const { mark, decorator, method } of marksOf(each)) {
+      const has = (found: unknown): boolean => typeof found === 'function' && Reflect.hasMetadata(mark, found);
+      const there: unknown = Object.getOwnPropertyDescriptor(each, method)?.value;
+      if (!has(there)) {
+        throw new DeclarationError(
+          `${decorator} of ${each.constructor.name}.${method}`,
+          'another decorator above it has put a method of its own in the place of this one',
+          `Put ${decorator} above that one.`,
+        );
+      }
+      const called = read(prototype, method);
+      if (decorator === '@Callable' || has(called) || typeof called !== 'function' || told.has(called)) continue;
+      told.add(called);
+      const names = { class: type.name, method, parent: each.constructor.name, decorator };
+      log.warn(
+        '{class}.{method} overrides a method of {parent} with {decorator} and has none, so that it has no effect',
+        names,
+      );
+    }
+  }
 }
 
 /**
  * A decorator that leaves its mark on a class.
  *
- * @param read what the mark is, given the class for its errors.
+ * @param made what the mark is, given the class for its errors.
  * @throws DeclarationError while the class is read: on what is no class, and beside another mark of the kind.
  */
-export function markClass(mark: symbol, decorator: string, read: (place: string) => unknown): ClassDecorator {
+export function markClass(mark: symbol, decorator: string, made: (place: string) => unknown): ClassDecorator {
   return (target: object) => {
     const refuse = (name: string, problem: string, advice: string): never => {
       throw new DeclarationError(`${decorator} of ${name}`, problem, advice);
@@ -83,14 +136,16 @@ export function markClass(mark: symbol, decorator: string, read: (place: string)
     if (Reflect.hasOwnMetadata(mark, target)) {
       refuse(target.name, 'the class has another one of the kind, and one counts', 'Remove one of them.');
     }
-    Reflect.defineMetadata(mark, read(target.name), target);
+    Reflect.defineMetadata(mark, made(target.name), target);
   };
 }
 
-/** Looks once, for all explorers; called when Nest has made every instance. */
+/** Looks once, for all explorers; called when Nest has made every instance. @throws DeclarationError */
 export function findProviders(discovery: DiscoveryService): Found {
   const wrappers = [...discovery.getProviders(), ...discovery.getControllers()];
-  return { classes: classesOf(wrappers), instances: instancesOf(wrappers) };
+  const found = { classes: classesOf(wrappers), instances: instancesOf(wrappers) };
+  for (const type of new Set([...found.classes, ...found.instances].map((each) => each.type))) checkMarks(type);
+  return found;
 }
 
 /**

@@ -4,7 +4,10 @@
  */
 import type { Type } from '@nestjs/common';
 import { type Found, requireShared } from '../decorated.js';
+import { Log } from '../logging/log.js';
 import { SERVICE_METADATA, type ServiceOptions } from './service.decorators.js';
+
+const log = new Log();
 
 /** A service that wants to be registered. */
 export interface DeclaredService extends Required<ServiceOptions> {
@@ -19,6 +22,12 @@ export interface DeclaredService extends Required<ServiceOptions> {
 export function exploreServices(found: Found, isProcess: (type: Type) => boolean): DeclaredService[] {
   const isMarked = (type: Type<object>): boolean => !isProcess(type) && Reflect.hasOwnMetadata(SERVICE_METADATA, type);
   requireShared(found, '@Service', isMarked);
+  for (const { type } of found.classes) {
+    if (isProcess(type) || isMarked(type) || !Reflect.hasMetadata(SERVICE_METADATA, type)) continue;
+    log.warn('Class {class} extends a @Service() and has none of its own, so that it is not registered', {
+      class: type.name,
+    });
+  }
   return found.instances
     .filter(({ type }) => !isProcess(type))
     .flatMap(({ type, instance }) => servicesOf(instance, type));

@@ -1,7 +1,8 @@
 /**
  * Marks a class as a process of the cluster. Sets metadata and nothing else; the explorer reads it.
  */
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable, type InjectableOptions, type Type } from '@nestjs/common';
+import { SCOPE_OPTIONS_METADATA } from '@nestjs/common/constants.js';
 import type { ProcessCount, ProcessKind } from '../../cluster/slot.names.js';
 import type { ProcessDefaults } from '../../config/options.js';
 import { markClass } from '../../decorated.js';
@@ -115,7 +116,8 @@ function markProcess(decorator: string, given: unknown, read: () => ProcessMetad
   });
   return (target) => {
     mark(target);
-    Injectable()(target);
+    // With the scope that an @Injectable() below has said: the explorer refuses it, so it must not be lost here.
+    Injectable(Reflect.getOwnMetadata(SCOPE_OPTIONS_METADATA, target) as InjectableOptions | undefined)(target);
     noteInjectable(target as unknown as Type<unknown>);
   };
 }
