@@ -6,6 +6,7 @@
 import { type ContextValues, readContext } from '../context/context.hook.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { type ErrorWords, errorWords, shown } from '../errors/describe.js';
+import { checkAwaited, isPromise } from '../foreign/given.options.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
 import { type Bundle, unbundled } from '../wire/bundle.js';
@@ -183,6 +184,14 @@ export function checkMethod(subject: string, method: unknown): asserts method is
   if (word(method) !== undefined) return;
   const expected = `the name of a method, a text of 1 to ${MAX_WORD} characters`;
   throw new ArgumentError(subject, 'method', shown(method, 80), expected);
+}
+
+/** @throws ArgumentError for a promise among them: it would arrive as an empty object. */
+export function checkArguments(subject: string, method: string, args: readonly unknown[]): void {
+  // Each call comes through here.
+  for (let at = 0; at < args.length; at++) {
+    if (isPromise(args[at])) checkAwaited(`${subject}.${method}`, `args[${at}]`, args[at]);
+  }
 }
 
 const anyTime = amount(Infinity);

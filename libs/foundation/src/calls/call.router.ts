@@ -11,7 +11,7 @@ import { givenTime } from '../foreign/given.options.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type Clock, clockOf } from '../time/clock.js';
 import type { CallClient } from './call.client.js';
-import { type CallReply, checkMethod } from './call.codec.js';
+import { type CallReply, checkArguments, checkMethod } from './call.codec.js';
 import { type CallMark, markOf, toCallMark } from './call.marks.js';
 import { type Answer, isNotSent, notCallable, notRunning, resultOf } from './call.outcome.js';
 import { type CallAtOptions, type CallOptions, type CallTarget, subjectOf, type TimedCall } from './call.target.js';
@@ -96,7 +96,7 @@ export class CallRouter {
   call(callee: CalledProcess, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
     try {
       this.#requireReady();
-      const mark = this.#check(callee, method);
+      const mark = this.#check(callee, method, args);
       const timeout = this.#timeOf(callee.name, method, options, mark);
       const timed = { ...options, timeout, idempotent: mark?.idempotent === true };
       const call = { callee, method, args, options: timed, deadline: this.#clock.now() + timeout };
@@ -197,6 +197,7 @@ export class CallRouter {
   ): Promise<unknown> {
     this.#requireReady();
     checkMethod(at.name, method);
+    checkArguments(at.name, method, args);
     const { mark = {}, since = this.#clock.now(), signal } = options;
     const timeout = this.#timeOf(at.name, method, options, mark);
     const idempotent = mark.idempotent === true;
@@ -233,7 +234,7 @@ export class CallRouter {
   /** Sends a call and does not wait for it; resolves once it is on its way. */
   async cast(callee: CalledProcess, method: string, args: readonly unknown[]): Promise<void> {
     this.#requireReady();
-    this.#check(callee, method);
+    this.#check(callee, method, args);
     const deadline = this.#clock.now() + this.parts.config.calls.timeout;
     // A cast is no wait of the process that it comes from.
     const learnt: Learnt = { wait: new Wait(() => Promise.resolve()) };
@@ -249,8 +250,9 @@ export class CallRouter {
   }
 
   /** The mark, if any. @throws CallRefusedError, ArgumentError */
-  #check({ name, type }: CalledProcess, method: unknown): CallMark | undefined {
+  #check({ name, type }: CalledProcess, method: unknown, args: readonly unknown[]): CallMark | undefined {
     checkMethod(name, method);
+    checkArguments(name, method, args);
     if (type === undefined) return this.parts.registry.mark(name, method);
     const mark = callableOf(type.prototype, method);
     if (mark === undefined) throw notCallable({ processName: name, method, node: '?' });

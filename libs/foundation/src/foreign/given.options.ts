@@ -25,6 +25,11 @@ export function isPromise(value: unknown): boolean {
   return typeof read(value, 'then') === 'function';
 }
 
+/** A promise in the place of its value is an empty object to JSON. @throws ArgumentError */
+export function checkAwaited(call: string, argument: string, value: unknown): void {
+  if (isPromise(value)) throw new ArgumentError(call, argument, 'a promise', 'its value: await it');
+}
+
 /** @throws ArgumentError for what is no object of options, also for one of which a field cannot be read. */
 export function checkOptions(
   call: string,

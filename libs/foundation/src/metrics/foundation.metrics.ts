@@ -5,6 +5,8 @@
 import { Injectable } from '@nestjs/common';
 import type { ChannelRuntime } from '../channels/channel.runtime.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { show } from '../errors/describe.js';
 import { Gate } from '../foreign/gate.js';
 import type { Supervisor } from '../processes/supervision/supervisor.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
@@ -90,8 +92,11 @@ export class FoundationMetrics {
    *
    * Underneath: `telemetry.attach`, once for each event that is counted. An `add` that throws or rejects is logged,
    * counted (`callback.failed`) and harms nobody.
+   *
+   * @throws ArgumentError for an `add` that is no function.
    */
   record(add: (metric: EventMetric, figure: Figure) => void): () => void {
+    if (typeof add !== 'function') throw new ArgumentError('record', 'add', show(add), 'a function');
     const events = new Map<FoundationEventName, EventMetric[]>();
     for (const metric of this.counted) events.set(metric.event, [...(events.get(metric.event) ?? []), metric]);
     const detach = [...events].map(([event, metrics]) => {

@@ -6,7 +6,7 @@ import { Inject, Injectable, type Type } from '@nestjs/common';
 import { Channels, runtimeOf } from '../channels/channels.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { read, show } from '../errors/describe.js';
-import { givenOptions, givenTime } from '../foreign/given.options.js';
+import { checkAwaited, checkOptions, checkSignal, givenOptions, givenTime } from '../foreign/given.options.js';
 import type { Duration } from '../time/duration.js';
 import { isName } from '../wire/names.js';
 
@@ -69,6 +69,7 @@ export function FoundationTransport(
   options: FoundationTransportOptions = {},
 ): Type<FoundationOutboxTransport> {
   const call = 'FoundationTransport';
+  if (!isName(channel)) throw new ArgumentError(call, 'channel', show(channel), 'the name of a durable channel');
   const { deduplicateFor } = givenOptions<FoundationTransportOptions>(call, options, ['deduplicateFor']);
   const within = givenTime(call, 'deduplicateFor', deduplicateFor ?? DEFAULT_MS, { least: 1, most: MAX_MS });
 
@@ -76,7 +77,11 @@ export function FoundationTransport(
   class ChannelTransport implements FoundationOutboxTransport {
     constructor(@Inject(Channels) private readonly channels: Channels) {}
 
-    async publish(message: OutboxMessage, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    async publish(message: OutboxMessage, options: { signal?: AbortSignal } = {}): Promise<void> {
+      // Of what the package passes beside a signal nothing is asked.
+      checkOptions('publish', options, 'options', ['signal']);
+      const { signal } = options;
+      checkSignal('publish', signal);
       signal?.throwIfAborted();
       const envelope = envelopeOf(message);
       const { id, topic: type } = envelope;
@@ -92,6 +97,7 @@ function envelopeOf(message: OutboxMessage): OutboxEnvelope {
     const value = read(message, field);
     if (!isName(value)) throw new ArgumentError('publish', field, show(value), '1 to 200 characters in one line');
   }
+  checkAwaited('publish', 'payload', read(message, 'payload'));
   const { id, topic, payload, key = null, headers = {}, createdAt = 0 } = message;
   return { id, topic, key, headers, createdAt, payload };
 }

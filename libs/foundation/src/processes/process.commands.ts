@@ -13,7 +13,7 @@ import type { FoundationConfig } from '../config/config.js';
 import type { IssuedCommands } from '../context/actor.js';
 import { CallInterruptedError, CallRefusedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
-import { isA, quoted } from '../errors/describe.js';
+import { isA, quoted, show } from '../errors/describe.js';
 import { UnknownProcessError } from '../errors/process.errors.js';
 import { unattended } from '../foreign/gate.js';
 import { givenOptions, givenTime } from '../foreign/given.options.js';
@@ -154,6 +154,8 @@ export class ProcessCommands {
   /** See `ProcessManager.explainPlacement`. */
   explain(name: string, owner?: string): Candidate[] {
     const { membership, table, supervisor } = this.parts;
+    if (!['string', 'undefined'].includes(typeof owner))
+      throw new ArgumentError('explainPlacement', 'owner', show(owner), 'the name of a node');
     const node = owner ?? (supervisor.hosts(name) ? membership.self.name : undefined);
     const entry = table.get(name);
     if (entry === undefined) throw this.#unknown(name);

@@ -63,7 +63,8 @@ export class ServiceMesh {
    *
    * Underneath: removes its row; its calls are refused from now on.
    *
-   * @throws RedisUnavailableError; then this node hides it at once, and removes it when Redis is reachable.
+   * @throws ArgumentError for what is neither; `RedisUnavailableError`: then this node hides it at once, and removes it
+   *   when Redis is reachable.
    */
   async deregisterService(service: string | Pick<ServiceHandle, 'name' | 'instanceId'>): Promise<void> {
     return this.#offers.deregister(service);

@@ -3,10 +3,12 @@
  * Used by the facade; closed by the lifecycle. Underneath: `ServiceRegistry` and `ServiceTargets`.
  */
 import type { ClusterView } from '../cluster/cluster.view.js';
-import { describe } from '../errors/describe.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { describe, read, show } from '../errors/describe.js';
 import { LimitError } from '../errors/limit.errors.js';
 import { inRedis } from '../errors/refusal.js';
 import { Gate } from '../foreign/gate.js';
+import { isPromise } from '../foreign/given.options.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { clockOf } from '../time/clock.js';
@@ -74,6 +76,10 @@ export class ServiceOffers {
   /** See `ServiceMesh.deregisterService`. */
   async deregister(service: string | Pick<ServiceHandle, 'name' | 'instanceId'>): Promise<void> {
     const { registry, targets } = this.parts;
+    if (typeof service !== 'string' && typeof read(service, 'instanceId') !== 'string') {
+      const received = isPromise(service) ? 'a promise' : show(service);
+      throw new ArgumentError('deregisterService', 'service', received, 'a name, or what registerService resolves to');
+    }
     const isMeant = ({ name, instanceId }: { name: string; instanceId: string }): boolean =>
       typeof service === 'string' ? name === service : instanceId === service.instanceId;
     const mine = registry.own().filter(isMeant);

@@ -5,7 +5,7 @@
 import { marksOf } from '../calls/call.marks.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { isOptions } from '../foreign/given.options.js';
+import { checkAwaited, isOptions } from '../foreign/given.options.js';
 import { isObject } from '../wire/decode.js';
 import { parseJson } from '../wire/json.js';
 import { isName } from '../wire/names.js';
@@ -35,6 +35,7 @@ export type Registrar = Pick<ServiceRecord, 'instanceId' | 'node' | 'bootId' | '
 export function recordOf({ name, target, capabilities, metadata }: Registration, by: Registrar): ServiceRecord {
   const call = 'registerService';
   if (!isName(name)) throw new ArgumentError(call, 'name', show(name), '1 to 200 characters in one line');
+  checkAwaited(call, 'target', target);
   if (typeof target !== 'object' || target === null) throw new ArgumentError(call, 'target', show(target), 'an object');
   if (!Array.isArray(capabilities) || capabilities.length > MAX_CAPABILITIES || !capabilities.every(isName)) {
     throw new ArgumentError(call, 'capabilities', show(capabilities), `a list of up to ${MAX_CAPABILITIES} words`);

@@ -4,6 +4,7 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { describe, show } from '../errors/describe.js';
+import { checkAwaited } from '../foreign/given.options.js';
 import { isObject } from '../wire/decode.js';
 import { parseJson } from '../wire/json.js';
 
@@ -48,6 +49,7 @@ export function checkPath(call: string, path: unknown): string[] {
  * @throws ArgumentError for what JSON would leave out or change without a word, is too large, or nested too deeply.
  */
 export function checkValue(call: string, value: unknown): unknown {
+  checkAwaited(call, 'value', value);
   let text: string | undefined;
   try {
     text = JSON.stringify(value, refuseOthers);

@@ -2,8 +2,10 @@
  * Notifies an application of every sampled span of its node, with or without OpenTelemetry.
  * Set as `Telemetry.tracing` by the application; underneath another `Tracing`, which makes the ids.
  */
-import { describe } from '../errors/describe.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { describe, read, show } from '../errors/describe.js';
 import { Gate, isThenable, unattended } from '../foreign/gate.js';
+import { givenOptions } from '../foreign/given.options.js';
 import { LocalTracing } from './local.tracing.js';
 import type { SpanDescription, SpanKindName, TraceCarrier, Tracing } from './tracing.js';
 
@@ -60,7 +62,9 @@ export class SpanRecorder implements Tracing {
   readonly #tracing: Tracing;
   readonly #now: () => number;
 
+  /** @throws ArgumentError for parts that are none, or do not fit. */
   constructor(private readonly parts: SpanRecorderParts) {
+    checkParts(parts);
     this.#tracing = parts.tracing ?? new LocalTracing();
     this.#now = parts.now ?? Date.now;
   }
@@ -117,4 +121,16 @@ export class SpanRecorder implements Tracing {
     this.#gate.tell('SpanRecorder.keep', this.parts.keep, span);
     return span;
   }
+}
+
+function checkParts(parts: unknown): void {
+  const call = 'new SpanRecorder';
+  const known = ['keep', 'tracing', 'now'] as const;
+  const given = givenOptions<Partial<Record<(typeof known)[number], unknown>>>(call, parts, known, 'parts');
+  const { keep, tracing, now } = given;
+  if (typeof keep !== 'function') throw new ArgumentError(call, 'keep', show(keep), 'a function');
+  if (now !== undefined && typeof now !== 'function') throw new ArgumentError(call, 'now', show(now), 'a function');
+  const has = (method: string): boolean => typeof read(tracing, method) === 'function';
+  if (tracing === undefined || (has('carry') && has('span'))) return;
+  throw new ArgumentError(call, 'tracing', show(tracing), 'an object with two functions, { carry, span }');
 }

@@ -5,7 +5,7 @@
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { Injectable } from '@nestjs/common';
 import { ArgumentError } from '../errors/config.errors.js';
-import { shown } from '../errors/describe.js';
+import { show, shown } from '../errors/describe.js';
 import { Gate } from '../foreign/gate.js';
 import type { FoundationEventName, FoundationEvents } from './events.js';
 import { readSpan } from './span.arguments.js';
@@ -145,6 +145,7 @@ export class Telemetry {
   }
 
   #route(event: FoundationEventName): Route {
+    if (typeof event !== 'string') throw new ArgumentError('Telemetry', 'event', show(event), `an event's name`);
     const patterns = ['*', `${event.split('.')[0]}.*`, event];
     const listeners = [...this.#attached].flatMap(({ pattern, listener }) =>
       patterns.includes(pattern) ? [listener] : [],

@@ -32,12 +32,14 @@ const UNANSWERED = Symbol('unanswered');
  * A `look` that throws counts as not there yet; its last error, or the last value of `lastSeen`, ends up in the
  * message. One that does not end is given up at the deadline. Fake timers of a test change nothing here.
  *
- * @throws Error at the deadline; ArgumentError for a `timeout` or `every` that is no number of milliseconds.
+ * @throws Error at the deadline; ArgumentError for a `look` that is no function, and for a `timeout` or `every` that is
+ *   no number of milliseconds.
  */
 export async function eventually<T>(
   look: () => T | Promise<T>,
   options: EventuallyOptions & { lastSeen?: () => unknown } = {},
 ): Promise<Exclude<T, undefined | null | false>> {
+  if (typeof look !== 'function') throw new ArgumentError('eventually', 'look', shown(look), 'a function');
   const known = ['timeout', 'every', 'what', 'lastSeen'] as const;
   const {
     timeout = 10_000,

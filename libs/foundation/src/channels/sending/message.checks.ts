@@ -3,6 +3,7 @@
  */
 import type { Packing } from '../../backend/transport/outbox.bundle.js';
 import { MessageError } from '../../errors/message.errors.js';
+import { isPromise } from '../../foreign/given.options.js';
 import { hasToJson } from '../../wire/packed.kinds.js';
 
 /** How a channel's messages are checked while they are packed. */
@@ -22,7 +23,7 @@ export function limitsOf(channel: string, maxMessageBytes: number): Pick<Packing
 export function isPackable(message: unknown): boolean {
   if (typeof message !== 'object') return isPrimitive(message);
   try {
-    return !hasToJson(message);
+    return !hasToJson(message) && !isPromise(message);
   } catch {
     // JSON finds it as well, and says so.
     return false;
@@ -36,6 +37,11 @@ function isPrimitive(message: unknown): boolean {
 /** The error for what JSON has no text for. */
 export function unwritable(channel: string, cause: unknown): MessageError {
   return new MessageError(channel, 'JSON cannot write it', 'Send plain values.', undefined, cause);
+}
+
+/** JSON makes an empty object of a promise, and nobody hears of a forgotten `await`. @throws MessageError */
+export function requireAwaited(channel: string, message: unknown): void {
+  if (isPromise(message)) throw new MessageError(channel, 'it is a promise', 'Await it, and send its value.');
 }
 
 /** The error for a message of so many bytes of JSON. */

@@ -20,7 +20,7 @@ import type { MessageDrops } from '../message.drops.js';
 import type { NodeAddress } from '../node.messages.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
 import type { Audience } from './audience.js';
-import { isPackable, tooLarge, unwritable } from './message.checks.js';
+import { isPackable, requireAwaited, tooLarge, unwritable } from './message.checks.js';
 import type { Line, Passing, Sequencer } from './sequencer.js';
 
 /** The handlers of this node. */
@@ -75,8 +75,9 @@ export class Sender {
 
   constructor(private readonly tools: SenderTools) {}
 
-  /** @throws MessageError for what JSON cannot write, or what is too large. */
+  /** @throws MessageError for what JSON cannot write, for a promise, or what is too large. */
   write(channel: string, message: unknown): Written {
+    requireAwaited(channel, message);
     let body: string | undefined;
     try {
       body = JSON.stringify(message);

@@ -3,6 +3,8 @@
  * Written by the nodes of a test, read by `checkHistory`.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { ArgumentError } from '../../errors/config.errors.js';
+import { show } from '../../errors/describe.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 
 /** A line of the history. */
@@ -68,9 +70,10 @@ export function historyFile(path: string): HistorySink & { close(): void } {
 /**
  * Reads a history. A last line without newline is ignored: its writer was killed in the middle of it.
  *
- * @throws Error with the number of a line that is not an event.
+ * @throws Error with the number of a line that is not an event; ArgumentError for what is no text.
  */
 export function parseHistory(text: string): HistoryEvent[] {
+  if (typeof text !== 'string') throw new ArgumentError('parseHistory', 'text', show(text), 'the text of a history');
   const lines = text.split('\n');
   lines.pop();
   return lines.flatMap((line, index) => (line === '' ? [] : [parseLine(line, index + 1)]));
