@@ -293,8 +293,9 @@ export class ProcessCommands {
  * @throws ArgumentError
  */
 function requireMovable({ name, status }: VersionedEntry, isOwned = true): void {
-  const why = isEnded(status) ? `it is ${status}` : status === 'once' && !isOwned ? 'it has run' : undefined;
-  if (why === undefined) return;
+  const hasRun = status === 'once' && !isOwned;
+  if (!isEnded(status) && !hasRun) return;
+  const why = hasRun ? 'it has run' : `it ${status === 'stopped' || status === 'escalated' ? 'is' : 'has'} ${status}`;
   const expected = 'a process that is to run; start it, or restart it';
   throw new ArgumentError(`move("${name}")`, 'process', `"${name}" (${why})`, expected);
 }

@@ -25,6 +25,9 @@ const ELECTION_MS = 10_000;
 /** Hints wake a waiting call; this is for those that were lost. */
 const POLL_EVERY_MS = 250;
 
+/** For errors: whoever waits here has been heard, and what was requested happens without more. */
+const WAITING = 'waiting for a process, whose request is stored';
+
 /** What the waiter needs. */
 export interface ProcessWaiterParts {
   backend: Pick<Backend, 'onHint' | 'leases'>;
@@ -119,7 +122,7 @@ export class ProcessWaiter {
     });
     if (all !== undefined) return;
     const slots = slotsNow();
-    const owners = await patience.once('waiting for a process', () => registry.owners(slots));
+    const owners = await patience.once(WAITING, () => registry.owners(slots));
     const started = owners.filter((owner) => owner !== undefined);
     return this.#giveUp(name, slots[owners.findIndex((owner) => owner === undefined)] ?? name, timeout, started);
   }
@@ -164,7 +167,7 @@ export class ProcessWaiter {
   ): Promise<R | undefined> {
     const { clock } = this.parts.membership;
     const deadline = clock.now() + timeoutMs;
-    const patient = this.parts.patience.overBlips('waiting for a process');
+    const patient = this.parts.patience.overBlips(WAITING);
     const wait = new Wait(this.parts.checkWait);
     let news: 'row' | undefined;
     try {
