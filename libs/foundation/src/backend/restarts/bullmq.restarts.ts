@@ -4,6 +4,7 @@
  */
 import '../../foreign/fast.strings.js';
 import { createHash } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { describe } from '../../errors/describe.js';
@@ -49,7 +50,22 @@ return redis.call('ZCARD', KEYS[1])
  * observes.
  */
 export function createQueue(publisher: Redis, keys: Keys, observes = false): Queue {
-  return new Queue(QUEUE_NAME, { connection: publisher, prefix: keys.tag, skipMetasUpdate: observes });
+  return closable(new Queue(QUEUE_NAME, { connection: publisher, prefix: keys.tag, skipMetasUpdate: observes }));
+}
+
+/**
+ * Lets what is closed before its connection is ready fail in silence. BullMQ 5 takes all listeners from a connection
+ * that closes, and has it emit `error` when what it asked Redis at first is then refused: that would end the process.
+ */
+export function closable<T extends object>(user: T): T {
+  // Where BullMQ 6 has them it asks for listeners before it emits.
+  const { connection, blockingConnection } = user as { connection?: EventEmitter; blockingConnection?: EventEmitter };
+  for (const each of [connection, blockingConnection]) {
+    if (each === undefined) continue;
+    const remove = each.removeAllListeners.bind(each);
+    each.removeAllListeners = (...events) => remove(...events).on('error', () => undefined);
+  }
+  return user;
 }
 
 /** What the restarts are made of. */
@@ -70,7 +86,7 @@ export class BullmqRestarts implements Restarts {
 
   constructor(private readonly parts: BullmqRestartsParts) {
     const { workerClient, queue, ownsQueue, keys } = parts;
-    this.worker = new Worker(queue.name, (job) => this.#process(job), {
+    const worker = new Worker(queue.name, (job) => this.#process(job), {
       connection: workerClient,
       prefix: queue.opts.prefix ?? keys.tag,
       autorun: false,
@@ -85,6 +101,7 @@ export class BullmqRestarts implements Restarts {
       drainDelay: 2,
       runRetryDelay: 1000,
     });
+    this.worker = closable(worker);
     // Without a listener BullMQ writes to the console; connection errors are reported by the connections already.
     const quiet = (error: Error): void => this.#repeated.debug('BullMQ reported an error', { error: describe(error) });
     this.worker.on('error', quiet);
