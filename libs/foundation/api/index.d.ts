@@ -6,6 +6,7 @@ import { ConfigurableModuleCls } from '@nestjs/common';
 import type { ContextType } from '@nestjs/common';
 import { DynamicModule } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import type { Observable } from 'rxjs';
 import { Type } from '@nestjs/common';
 
 export type Acknowledge = 'memory' | 'fsync' | {
@@ -18,6 +19,8 @@ export class AcknowledgementError extends FoundationError {
     readonly missing: readonly MissingAcknowledgement[];
     readonly timeoutMs: number;
 }
+
+export type AnswerOf<R> = Awaited<R> extends Observable<infer V> ? V : Awaited<R>;
 
 export type AnyProcess = Record<string, (...args: unknown[]) => unknown>;
 
@@ -1440,7 +1443,7 @@ export interface ProcessDefaults {
 }
 
 export interface ProcessGroup<T = AnyProcess> {
-    call<K extends MethodNames<T>>(method: K, ...args: T[K] extends (...args: infer A) => unknown ? A : never): Promise<Gathered<T[K] extends (...args: never[]) => infer R ? Awaited<R> : never>>;
+    call<K extends MethodNames<T>>(method: K, ...args: T[K] extends (...args: infer A) => unknown ? A : never): Promise<Gathered<T[K] extends (...args: never[]) => infer R ? AnswerOf<R> : never>>;
     readonly name: string;
     with(options: GatherOptions): ProcessGroup<T>;
 }
@@ -1654,11 +1657,11 @@ export type RejectionReason =
 | 'linked-sender';
 
 export type Remote<T> = {
-    readonly [K in MethodNames<T>]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
+    readonly [K in MethodNames<T>]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<AnswerOf<R>> : never;
 };
 
 export interface RemoteCalls<T = AnyProcess> {
-    call<K extends MethodNames<T>>(method: K, ...args: T[K] extends (...args: infer A) => unknown ? A : never): Promise<T[K] extends (...args: never[]) => infer R ? Awaited<R> : never>;
+    call<K extends MethodNames<T>>(method: K, ...args: T[K] extends (...args: infer A) => unknown ? A : never): Promise<T[K] extends (...args: never[]) => infer R ? AnswerOf<R> : never>;
     cast<K extends MethodNames<T>>(method: K, ...args: T[K] extends (...args: infer A) => unknown ? A : never): Promise<void>;
     readonly remote: Remote<T>;
     with(options: CallOptions): RemoteCalls<T>;

@@ -1,6 +1,7 @@
 // Written by `npm run api -- --write`; the declarations in the sources are what to change.
 
 import { DynamicModule } from '@nestjs/common';
+import type { Observable } from 'rxjs';
 import type { Type } from '@nestjs/common';
 
 export interface AclNeeds {

@@ -17,7 +17,7 @@ import { StartedSchedules } from './cron/started.schedules.js';
 import { findProviders, type Found, markedMethods } from './decorated.js';
 import { ProcessDeclarationError } from './errors/process.errors.js';
 import { requireStartedOnly } from './foreign.decorators.js';
-import { unattended } from './foreign/gate.js';
+import { awaitable, unattended } from './foreign/gate.js';
 import { IdleInstances, type Replacement, requireNoHooks } from './idle.instances.js';
 import { LateModules } from './late.modules.js';
 import { Log } from './logging/log.js';
@@ -251,7 +251,7 @@ function handledBy(instance: Instance, target: object, declared: DeclaredHandler
     ...declared,
     handler: (message, meta) => {
       if (instance.target !== target) throw new HandlerGoneError(`process "${instance.spec.name}"`);
-      return instance.call(() => declared.handler(message, meta));
+      return instance.call(() => awaitable(declared.handler(message, meta)));
     },
   };
 }

@@ -128,7 +128,7 @@ export type {
   ProcessState,
   StartResult,
 } from './processes/process.ref.js';
-export type { AnyProcess, MethodNames, Remote, RemoteCalls } from './calls/remote.proxy.js';
+export type { AnswerOf, AnyProcess, MethodNames, Remote, RemoteCalls } from './calls/remote.proxy.js';
 export type { ProcessKind } from './cluster/slot.names.js';
 export type { ProcessTarget } from './processes/declaration/process.target.js';
 export type { Candidate } from './processes/placement/placement.js';

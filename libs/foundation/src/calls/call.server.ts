@@ -9,7 +9,7 @@ import type { Enhancers } from '../enhancers/enhancers.js';
 import { InvalidArgumentsError } from '../errors/call.errors.js';
 import { describe, isA, read } from '../errors/describe.js';
 import { FoundationError } from '../errors/foundation.error.js';
-import { isThenable } from '../foreign/gate.js';
+import { awaitable, isThenable } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { readAs, type Schema } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -186,7 +186,8 @@ export class CallServer {
       const begin = (work: () => unknown): unknown => instance.call(work);
       return enhanced<CallHost>(args, { kind: 'call', name, method, args, context }, { prepare, begin });
     }
-    return prepare === undefined ? target[method]!(...args) : prepare(args).then((read) => target[method]!(...read));
+    const run = (given: readonly unknown[]): unknown => awaitable(target[method]!(...given));
+    return prepare === undefined ? run(args) : prepare(args).then(run);
   }
 
   /** Runs the method in a context of its own; the answer, at once when it is over at once. */

@@ -40,6 +40,9 @@ export interface CallableOptions {
  * Underneath: JSON over PUBLISH to the owner's inbox; arguments and result must survive JSON. A method without this
  * mark cannot be called from outside.
  *
+ * The result may come in a promise or an Observable, which is subscribed and whose last value is the result; a
+ * generator is refused, and the call fails.
+ *
  * The stop of the process waits for calls under way, for `stopTimeout` at most. So the stop, restart or move of its own
  * process that a method asks for resolves at once, and happens when the method has ended.
  *

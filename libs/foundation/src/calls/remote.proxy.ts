@@ -2,6 +2,7 @@
  * Turns calls by name into objects with methods.
  * Used by the refs of processes and by `@InjectProcess`; underneath a Proxy over `CallRouter`.
  */
+import type { Observable } from 'rxjs';
 import { checkSignal, givenOptions } from '../foreign/given.options.js';
 import type { CalledProcess, CallRouter } from './call.router.js';
 import type { CallOptions } from './call.target.js';
@@ -18,10 +19,13 @@ export type MethodNames<T> = {
 }[keyof T] &
   string;
 
+/** What a caller gets of a method that returns `R`: of an Observable the last value. */
+export type AnswerOf<R> = Awaited<R> extends Observable<infer V> ? V : Awaited<R>;
+
 /** The methods of `T` as a caller on any node has them: asynchronous. What is not marked `@Callable()` refuses. */
 export type Remote<T> = {
   readonly [K in MethodNames<T>]: T[K] extends (...args: infer A) => infer R
-    ? (...args: A) => Promise<Awaited<R>>
+    ? (...args: A) => Promise<AnswerOf<R>>
     : never;
 };
 
@@ -40,7 +44,7 @@ export interface RemoteCalls<T = AnyProcess> {
   call<K extends MethodNames<T>>(
     method: K,
     ...args: T[K] extends (...args: infer A) => unknown ? A : never
-  ): Promise<T[K] extends (...args: never[]) => infer R ? Awaited<R> : never>;
+  ): Promise<T[K] extends (...args: never[]) => infer R ? AnswerOf<R> : never>;
   /** The same without waiting for the method; what it throws is logged by its node. */
   cast<K extends MethodNames<T>>(
     method: K,

@@ -26,6 +26,8 @@ export interface ChannelMetadata {
  * onPlaced(order: OrderPlaced, meta: MessageMeta) { … }
  * ```
  *
+ * Its message is handled when what the method returns is over: a promise, or an Observable, which is subscribed.
+ *
  * A method hears one channel: for two, write a method for each.
  *
  * @throws DeclarationError on a static method, on what is no method, and on a method that has one already.

@@ -49,9 +49,9 @@ export interface MessageHost extends Handled {
 
 /**
  * Called for each message; the next one of this subscription waits until it has settled. What it returns is the answer
- * to a `gather`, and nothing to a `broadcast`. The message is
- * `unknown`, because anybody may have sent it: check it, or let `payload` do that. All handlers of a node get the same
- * object, so copy it before you change it.
+ * to a `gather`, and nothing to a `broadcast`. An Observable is subscribed, and its last value is what counts. The
+ * message is `unknown`, because anybody may have sent it: check it, or let `payload` do that. All handlers of a node
+ * get the same object, so copy it before you change it.
  */
 export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => unknown;
 

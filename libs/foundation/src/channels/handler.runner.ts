@@ -5,6 +5,7 @@
 import type { ContextHook } from '../context/context.hook.js';
 import { afresh, isolated } from '../context/fresh.js';
 import { describe, read } from '../errors/describe.js';
+import { awaitable } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { nameOfSchema, readAs } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -61,7 +62,8 @@ export class HandlerRunner {
     private readonly subject: HandlerSubject,
     private readonly tools: RunnerTools,
   ) {
-    this.#handler = subject.handler;
+    const { handler } = subject;
+    this.#handler = (message, meta) => awaitable(handler(message, meta));
     this.#received = subject.received;
     const { channel, label = handlerName(subject.handler) } = subject;
     this.#series = tools.telemetry.figures.handler(channel, label);

@@ -66,6 +66,8 @@ export interface CronRun {
  * async closeTheDay({ scheduledAt, signal }: CronRun) { … }
  * ```
  *
+ * The run is over when what the method returns is: a promise, or an Observable, which is subscribed.
+ *
  * Underneath: a singleton `cron:<name>`, the hash `…:cron:<name>`, and `CronTime` of the package `cron`
  * (`npm i cron`; @nestjs/schedule brings it). On a method of any provider or controller that is shared; the start fails
  * with a `DeclarationError` for what is no expression, time zone or option, and for a name that two have.

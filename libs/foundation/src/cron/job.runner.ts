@@ -5,7 +5,7 @@
 import type { OwnedTicks } from '../backend/leases/ticks.js';
 import { Callable } from '../calls/callable.decorator.js';
 import { describe } from '../errors/describe.js';
-import { called } from '../foreign/gate.js';
+import { awaitable, called } from '../foreign/gate.js';
 import type { OnProcessStart, ProcessContext } from '../processes/declaration/process.context.js';
 import type { CronCause } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -228,7 +228,7 @@ export class JobRunner implements OnProcessStart {
     this.#running = run;
     let failure: { error: string; thrown: unknown } | undefined;
     try {
-      const running = called(() => this.parts.call(this.#asSeen(run)));
+      const running = called(() => awaitable(this.parts.call(this.#asSeen(run))));
       clockOf(this.parts).underWay(running);
       await running;
     } catch (thrown) {

@@ -7,10 +7,10 @@ import { ApplicationConfig, ExternalContextCreator, type NestContainer } from '@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { PipesConsumer } from '@nestjs/core/pipes/pipes-consumer.js';
 import { PipesContextCreator } from '@nestjs/core/pipes/pipes-context-creator.js';
-import { isObservable, lastValueFrom } from 'rxjs';
 import { markedMethods } from '../decorated.js';
 import { DeclarationError } from '../errors/config.errors.js';
 import { AROUND_BY_KEY, OF_REQUESTS } from '../foreign.decorators.js';
+import { awaitable } from '../foreign/gate.js';
 import { Caught, Filters } from './caught.filters.js';
 import {
   asksRequest,
@@ -82,6 +82,8 @@ export class Enhancers {
     // Nest looks for a class as the token, and in its first module: neither finds all.
     this.#creator.getContextModuleKey = (type) =>
       moduleOf(this.#container.getModules(), type as Type<object>, this.#binding);
+    // Of an interceptor that completes without a value, Nest makes an error.
+    this.#creator.transformToResult = async (answer: unknown) => awaitable(answer);
     this.#filters = new Filters(this.#container, this.#config);
     this.#pipes = new PipesContextCreator(this.#container, this.#config);
   }
@@ -186,7 +188,8 @@ export class Enhancers {
       const { prepare, begin } = this.#invocations.get(given.at(-1) as Handled) ?? {};
       const read = await piped(given);
       const args = prepare === undefined ? read : await prepare(read);
-      return begin === undefined ? callback.apply(target, args) : begin(() => callback.apply(target, args));
+      const work = (): unknown => awaitable(callback.apply(target, args));
+      return begin === undefined ? work() : begin(work);
     };
     // Nest reads the metadata of the method from it, along the chain of prototypes, and gives it to `getHandler()`.
     Object.setPrototypeOf(handler, callback);
@@ -229,9 +232,8 @@ export class Enhancers {
       host.setType(FOUNDATION_CONTEXT);
       const caught: unknown = filters.invokeCustomFilters(error, host);
       if (!(caught instanceof Caught)) throw error;
-      const answer = await caught.answer;
       // One for microservices answers with an Observable.
-      const value: unknown = isObservable(answer) ? await lastValueFrom(answer) : answer;
+      const value = await awaitable(caught.answer);
       // A message is handled then; a call that failed is no call that answered nothing.
       if (value === undefined && (given.at(-1) as Handled).kind === 'call') throw error;
       return value;

@@ -3,6 +3,8 @@
  * caught, logged once in a while and counted, and harms no other code. Called by every room that has a callback; words
  * are in `describe.ts`.
  */
+import { types } from 'node:util';
+import { isObservable, lastValueFrom } from 'rxjs';
 import { describe } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { within } from '../time/timeout.js';
@@ -107,3 +109,30 @@ function mayBePromise(answer: unknown): answer is object {
 export function isThenable(answer: unknown): boolean {
   return mayBePromise(answer) && typeof (answer as { then?: unknown }).then === 'function';
 }
+
+/**
+ * What a method or a handler of the user's answers, to be awaited: an Observable is subscribed, as Nest does it, and
+ * its last value is the answer, `undefined` where it has none. Also one for which there is a promise.
+ *
+ * @throws TypeError for a generator: none of its code would run.
+ */
+export function awaitable(answer: unknown): unknown {
+  // Mostly it is nothing, or a plain value.
+  if (!mayBePromise(answer)) return answer;
+  return isThenable(answer) ? afterwards(answer) : subscribed(answer);
+}
+
+async function afterwards(answer: unknown): Promise<unknown> {
+  return subscribed(await answer);
+}
+
+function subscribed(answer: unknown): unknown {
+  if (!mayBePromise(answer)) return answer;
+  if (isObservable(answer)) return lastValueFrom(answer, { defaultValue: undefined });
+  if (types.isGeneratorObject(answer)) throw new TypeError(GENERATOR);
+  return answer;
+}
+
+const GENERATOR =
+  'The method or handler returned a generator, and Foundation iterates none, so none of its code has run. ' +
+  'Return a value, a promise or an Observable.';

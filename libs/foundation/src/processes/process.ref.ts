@@ -2,7 +2,7 @@
  * What callers get to see of a process: where it runs, how to call it, and what the cluster knows of it.
  */
 import type { Gathered, GatherOptions } from '../calls/gathering.js';
-import type { AnyProcess, MethodNames, RemoteCalls } from '../calls/remote.proxy.js';
+import type { AnswerOf, AnyProcess, MethodNames, RemoteCalls } from '../calls/remote.proxy.js';
 import type { ProcessKind } from '../cluster/slot.names.js';
 import type { RestartPolicyName } from '../config/options.js';
 
@@ -59,7 +59,7 @@ export interface ProcessGroup<T = AnyProcess> {
   call<K extends MethodNames<T>>(
     method: K,
     ...args: T[K] extends (...args: infer A) => unknown ? A : never
-  ): Promise<Gathered<T[K] extends (...args: never[]) => infer R ? Awaited<R> : never>>;
+  ): Promise<Gathered<T[K] extends (...args: never[]) => infer R ? AnswerOf<R> : never>>;
   /** The same calls with a timeout, a number of answers that are enough, or a signal. */
   with(options: GatherOptions): ProcessGroup<T>;
 }

@@ -10,6 +10,7 @@ import type { ContextHook } from '../../context/context.hook.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { LimitError, OverloadedError } from '../../errors/limit.errors.js';
 import { redisError } from '../../errors/refusal.js';
+import { awaitable } from '../../foreign/gate.js';
 import { readAs } from '../../schemas/payload.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { parseJson } from '../../wire/json.js';
@@ -266,7 +267,7 @@ export class Durable {
       this.tools.telemetry.emit('message.invalid', { channel, from, type, errors: read.errors });
       return false;
     }
-    await handler(read.value, meta);
+    await awaitable(handler(read.value, meta));
     return true;
   }
 

@@ -8,7 +8,7 @@ import { HandlerGoneError } from '../../calls/handler.gone.js';
 import type { Resolved } from '../../config/config.js';
 import type { DurableChannelOptions } from '../../config/options.js';
 import { isA } from '../../errors/describe.js';
-import { unattended } from '../../foreign/gate.js';
+import { awaitable, unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { DeadLetterReason, MessageDropReason } from '../../telemetry/events.js';
 import type { MessageHandler, MessageMeta, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';
@@ -81,7 +81,8 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     this.#group = type === undefined ? subject.group : `${subject.group}:${type}`;
     const { channel } = subject;
     // Within the context of its own that each message gets.
-    const handler: MessageHandler = (message, meta) => HANDLING.run(this, () => subject.handler(message, meta));
+    const handler: MessageHandler = (message, meta) =>
+      HANDLING.run(this, () => awaitable(subject.handler(message, meta)));
     const received = ({ from, sentAt }: MessageMeta): void =>
       tools.telemetry.emit('message.received', { channel, from, latency: Math.max(0, Date.now() - sentAt) });
     const { payload } = subject.options;
