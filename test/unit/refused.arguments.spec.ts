@@ -1,7 +1,7 @@
 // What is no argument is refused where it is given, with what would be one; a promise, that its `await` was forgotten.
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Logger } from '@nestjs/common';
+import { type DynamicModule, Injectable, Logger } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
   ArgumentError,
@@ -11,6 +11,7 @@ import {
   CronJobs,
   FoundationMetrics,
   FoundationModule,
+  InjectSingleton,
   MessageError,
   Partitioned,
   ProcessManager,
@@ -21,7 +22,13 @@ import {
   Telemetry,
 } from 'nestjs-foundation';
 import { FoundationTransport } from 'nestjs-foundation/outbox';
-import { checkHistory, describeViolations, eventually, parseHistory } from 'nestjs-foundation/testing';
+import {
+  checkHistory,
+  describeViolations,
+  eventually,
+  FoundationTestingModule,
+  parseHistory,
+} from 'nestjs-foundation/testing';
 
 @Singleton({ name: 'feed' })
 class Feed {
@@ -150,5 +157,34 @@ describe('a promise in the place of its value is refused, as JSON would make an 
     const error = await thrown(() => send(app.get(Channels)));
     expect(error).toBeInstanceOf(MessageError);
     expect(String(error)).toContain('it is a promise. It was not sent. Await it, and send its value.');
+  });
+});
+
+describe('a function that returns no class is refused where a process is injected', () => {
+  class Typed {
+    constructor(@InjectSingleton((() => 1) as never) readonly feed: unknown) {}
+  }
+  Injectable()(Typed);
+  // An arrow, as such a function is written.
+  const notYet = (): never => {
+    throw new ReferenceError('not yet');
+  };
+  class Early {
+    constructor(@InjectSingleton(notYet) readonly feed: unknown) {}
+  }
+  Injectable()(Early);
+  const start = async (module: DynamicModule, providers: readonly (new (feed: never) => object)[]): Promise<unknown> =>
+    (await (await Test.createTestingModule({ imports: [module], providers: [...providers] }).compile()).init()).close();
+
+  it.each([FoundationModule, FoundationTestingModule])('and nowhere else: %p', async (module) => {
+    for (let time = 0; time < 2; time++) {
+      await expect(start(module.forRoot(), [Feed])).resolves.toBeUndefined();
+      for (const wrong of [Typed, Early]) {
+        expect(await thrown(() => start(module.forRoot(), [wrong]))).toBeInstanceOf(Error);
+      }
+    }
+    expect(String(await thrown(() => start(module.forRoot(), [Typed])))).toMatch(
+      /invalid argument "type": received 1 \(number\), expected a class/,
+    );
   });
 });

@@ -10,6 +10,7 @@ import {
   Module,
   type ModuleMetadata,
   type Provider,
+  Scope,
   type Type,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, ModuleRef, ModulesContainer } from '@nestjs/core';
@@ -27,7 +28,7 @@ import { noteCopy } from './copies.js';
 import { CronJobs } from './cron/cron.jobs.js';
 import { Enhancers } from './enhancers/enhancers.js';
 import { FoundationConfigError } from './errors/config.errors.js';
-import { show } from './errors/describe.js';
+import { asError, show } from './errors/describe.js';
 import { givenAsyncOptions, isOptions } from './foreign/given.options.js';
 import { checkProcessClasses } from './foundation.declarations.js';
 import { FoundationEdgesModule, FoundationFrontModule } from './foundation.edges.js';
@@ -178,8 +179,7 @@ export class FoundationModule extends ConfigurableModuleClass {
 export function withRemotes(module: DynamicModule): DynamicModule {
   const { providers = [], exports = [] } = module;
   // First the late ones: a class that only they name is among the others after that.
-  const late = (): Provider[] =>
-    [...lateProcesses()].map(([provide, type]) => ({ provide, useExisting: getProcessToken(type()) }));
+  const late = (): Provider[] => [...lateProcesses()].map(([provide, type]) => lateProvider(provide, type));
   const known = (): FactoryProvider[] =>
     [...injectableProcesses()].map((type) =>
       ofNode(tokenOf(type), ({ calls }) => remote(calls, { name: classNameOf(type), type })),
@@ -193,6 +193,19 @@ export function withRemotes(module: DynamicModule): DynamicModule {
       return [...exports, ...lateProcesses().keys(), ...[...injectableProcesses()].map(tokenOf)];
     },
   };
+}
+
+/**
+ * What is no class is refused where it is injected: other applications of this process, such as those of other tests,
+ * have nothing to do with it.
+ */
+function lateProvider(provide: symbol, type: () => Type<unknown>): Provider {
+  try {
+    return { provide, useExisting: getProcessToken(type()) };
+  } catch (error) {
+    // Of what is transient Nest makes one for each who injects it, and none else.
+    return { provide, scope: Scope.TRANSIENT, useFactory: () => Promise.reject(asError(error)) };
+  }
 }
 
 /** A second one would be a second node in this process: each with processes of its own, or refused by the first. */

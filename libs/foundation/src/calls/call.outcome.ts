@@ -62,13 +62,17 @@ export function isNotSent(error: unknown): boolean {
 
 export function notRunning(
   subject: CallSubject,
-  why = 'Look with list() what it waits for, or call again later.',
+  why = subject.isInternal === true
+    ? 'Look with members() whether it is still there, and ask again if it is.'
+    : 'Look with list() what it waits for, or call again later.',
 ): CallRefusedError {
   return new CallRefusedError(subject, 'not-running', why);
 }
 
 export function notCallable(subject: CallSubject): CallRefusedError {
-  return new CallRefusedError(subject, 'not-callable', `Mark it: @Callable() ${subject.method}(…).`);
+  const advice =
+    subject.isInternal === true ? 'Bring it to this version.' : `Mark it: @Callable() ${subject.method}(…).`;
+  return new CallRefusedError(subject, 'not-callable', advice);
 }
 
 /** What a call ends in that could not be handed to the transport. */

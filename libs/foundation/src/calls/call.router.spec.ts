@@ -15,7 +15,7 @@ import { Telemetry } from '../telemetry/telemetry.js';
 import type { CallClient } from './call.client.js';
 import type { CallReply } from './call.codec.js';
 import { CallRouter } from './call.router.js';
-import type { CallTarget } from './call.target.js';
+import { type CallTarget, subjectOf } from './call.target.js';
 import { Callable } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
 import { asPartOf, type Waiter } from './waiting.js';
@@ -397,5 +397,25 @@ describe('a cast', () => {
     expect(cast.mock.calls.map(([{ node }]) => node)).toEqual(['n2', 'n3']);
     cast.mockResolvedValue(false);
     await expect(calls.cast(feed, 'price', [])).rejects.toThrow(CallRefusedError);
+  });
+});
+
+describe('A request of Foundation to another node, which no application can mark', () => {
+  const at: CallTarget = { name: 'node:control', node: 'n2', bootId: 'boot-n2', epoch: 1, isInternal: true };
+  const about = subjectOf(at, 'undrain');
+  it.each<[string, () => unknown, string]>([
+    ['nobody listens', () => call.mockResolvedValue(reply('stale')), 'it has ended, or is about to'],
+    ['it is unknown there', () => call.mockResolvedValue(reply('not-callable')), 'Bring it to this version'],
+    [
+      'its node dies',
+      () => call.mockRejectedValue(new CallInterruptedError(about, 'it left')),
+      'Ask again if members()',
+    ],
+    ['it takes too long', () => call.mockRejectedValue(new CallTimeoutError(about, 400)), 'Ask again if members()'],
+  ])('says what can be done when %s', async (_when, answer, words) => {
+    answer();
+    const error = await calls.callAt(at, 'undrain', []).catch((each: unknown) => each);
+    expect(String(error)).toContain(words);
+    expect(String(error)).not.toMatch(/@Callable|list\(\)|idempotent|Raise|no node runs it/);
   });
 });

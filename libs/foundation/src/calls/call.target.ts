@@ -41,9 +41,10 @@ export interface TimedCall extends CallOptions {
 
 /** What the errors of a call say it was about. */
 export function subjectOf(
-  { name, node }: Pick<CallTarget, 'name' | 'node'>,
+  { name, node, isInternal }: Pick<CallTarget, 'name' | 'node' | 'isInternal'>,
   method: string,
   idempotent = false,
 ): CallSubject {
-  return { processName: name, method, node, ...(idempotent ? { idempotent } : {}) };
+  const more = { ...(idempotent ? { idempotent } : {}), ...(isInternal === true ? { isInternal } : {}) };
+  return { processName: name, method, node, ...more };
 }

@@ -8,7 +8,12 @@ export interface CallSubject {
   node: string;
   /** True when the caller knows the method to be idempotent. */
   idempotent?: true;
+  /** @internal It is Foundation that asks another node, such as to drain: nobody can mark that method. */
+  isInternal?: true;
 }
+
+/** Of what a node is asked for nothing is done twice, and one that has ended is a member for some seconds more. */
+const ASK_AGAIN = 'Ask again if members() still has the node: what is done already is not done twice.';
 
 /** A call was sent and its outcome is unknown: its node, link or instance was lost before the answer. */
 export class CallInterruptedError extends FoundationError {
@@ -21,9 +26,11 @@ export class CallInterruptedError extends FoundationError {
       'redis PUBLISH',
       `The call ${subject.processName}.${subject.method} on node "${subject.node}" was interrupted (${why}). It may or ` +
         `may not have been carried out. ${
-          subject.idempotent === true
-            ? 'It is marked idempotent, so Foundation tried once more in its time; call it again.'
-            : 'Retry if the method is idempotent, and mark it so: @Callable({ idempotent: true }).'
+          subject.isInternal === true
+            ? ASK_AGAIN
+            : subject.idempotent === true
+              ? 'It is marked idempotent, so Foundation tried once more in its time; call it again.'
+              : 'Retry if the method is idempotent, and mark it so: @Callable({ idempotent: true }).'
         }`,
     );
   }
@@ -39,7 +46,9 @@ export class CallTimeoutError extends FoundationError {
       'FOUNDATION_CALL_TIMEOUT',
       'redis PUBLISH',
       `The call ${subject.processName}.${subject.method} on node "${subject.node}" was not answered within ${timeoutMs} ms. ` +
-        `It may or may not have been carried out. Raise "timeout", or look at what the method waits for.`,
+        `It may or may not have been carried out. ${
+          subject.isInternal === true ? ASK_AGAIN : 'Raise "timeout", or look at what the method waits for.'
+        }`,
     );
   }
 }
@@ -66,9 +75,10 @@ export class CallRefusedError extends FoundationError {
     readonly why: 'not-running' | 'not-callable' | 'busy',
     advice: string,
   ) {
+    const isInternal = subject.isInternal === true;
     const reasons = {
-      'not-running': 'no node runs it',
-      'not-callable': 'the method is not marked @Callable()',
+      'not-running': isInternal ? 'the node does not listen: it has ended, or is about to' : 'no node runs it',
+      'not-callable': isInternal ? 'its version does not know it' : 'the method is not marked @Callable()',
       busy: 'too many calls wait for it',
     };
     super(

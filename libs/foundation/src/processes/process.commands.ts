@@ -185,8 +185,8 @@ export class ProcessCommands {
       await calls.callAt(target, 'drain', [timeout], { timeout: timeout + config.calls.timeout });
       await membership.replica.refresh();
     } catch (error) {
-      const isThere = membership.members().some(({ bootId }) => bootId === member.bootId);
-      if (isThere || !isA(error, CallInterruptedError)) throw error;
+      const isLost = isA(error, CallInterruptedError) || (isA(error, CallRefusedError) && error.why === 'not-running');
+      if (!isLost || membership.members().some(({ bootId }) => bootId === member.bootId)) throw error;
     }
   }
 
