@@ -2,7 +2,7 @@
  * Pure: checks the options of a call; anything that is not allowed is an error that names the option.
  */
 import { ArgumentError } from '../errors/config.errors.js';
-import { show } from '../errors/describe.js';
+import { isA, show } from '../errors/describe.js';
 import { givenOptions, isOptions, isSignal } from '../foreign/given.options.js';
 import { checkSchema, SCHEMA_EXPECTED } from '../schemas/payload.js';
 import { isStandard } from '../schemas/standard.schema.js';
@@ -24,7 +24,7 @@ const whole = (value: unknown, min: number, max: number): boolean =>
 const PLACE = (...more: string[]): Rule => [
   `an id such as 1700000000000-0, a Date, or ${more.join(' or ')}`,
   (value) =>
-    (value instanceof Date && Number.isFinite(value.getTime())) ||
+    (isA(value, Date) && Number.isFinite(value.getTime())) ||
     (typeof value === 'string' && (/^\d{1,15}(-\d{1,20})?$/.test(value) || more.includes(`'${value}'`))),
 ];
 

@@ -82,7 +82,7 @@ export function checkDashboard(options: FoundationDashboardOptions): DashboardCo
   }
   if (typeof calls !== 'boolean') throw new FoundationConfigError('dashboard.calls', show(calls), 'true or false');
   if (typeof path !== 'string' || !/^[\w-]+(\/[\w-]+)*$/.test(path)) {
-    throw new FoundationConfigError('dashboard.path', JSON.stringify(path), 'words with slashes between them');
+    throw new FoundationConfigError('dashboard.path', show(path), 'words with slashes between them');
   }
   if (guard !== undefined && (token !== undefined || readOnlyToken !== undefined)) {
     throw new FoundationConfigError('dashboard', 'a token and a guard', 'one of both');

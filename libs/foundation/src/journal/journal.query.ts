@@ -1,4 +1,5 @@
 /** Pure: which entries of the journal are meant, checked. Called by the facade, which the dashboard and the CLI ask. */
+import { types } from 'node:util';
 import { processOf } from '../cluster/slot.names.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
@@ -85,7 +86,7 @@ function momentOf(call: string, option: string, given: unknown, now: number): nu
 
 function timeOf(given: unknown, now: number): number | undefined {
   if (typeof given === 'number') return given;
-  if (Object.prototype.toString.call(given) === '[object Date]') return Number(Date.prototype.getTime.call(given));
+  if (types.isDate(given)) return given.getTime();
   if (typeof given !== 'string') return undefined;
   const ago = parseDuration(given);
   if (ago !== undefined) return Math.max(0, now - ago);

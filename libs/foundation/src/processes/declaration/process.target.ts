@@ -3,6 +3,7 @@
  * Called by the manager and by injection.
  */
 import type { Type } from '@nestjs/common';
+import { read } from '../../errors/describe.js';
 import { metadataOf } from './process.decorators.js';
 import { checkName } from './process.specification.js';
 
@@ -12,7 +13,8 @@ export type ProcessTarget<T = unknown> = string | Type<T> | { readonly name: str
 /** @throws ArgumentError for what is no name. */
 export function nameOf(target: ProcessTarget): string {
   const name = typeof target === 'function' ? classNameOf(target as Type<unknown>) : target;
-  const text: unknown = typeof name === 'object' && name !== null ? name.name : name;
+  // What is no target may be anything, also what throws when it is read.
+  const text: unknown = typeof name === 'object' && name !== null ? read(name, 'name') : name;
   checkName(text, 'ProcessManager');
   return text;
 }

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { FoundationOptions } from '../../config/options.js';
+import { show } from '../../errors/describe.js';
 import { isOptions } from '../../foreign/given.options.js';
 import type { LocalApplication } from './local.host.js';
 
@@ -140,9 +141,7 @@ function entryIn(cwd: string, given: string | undefined): string {
 }
 
 function wrong(option: string, received: unknown, expected: string): Error {
-  const shown =
-    typeof received === 'function' ? 'a function' : (JSON.stringify(received)?.slice(0, 200) ?? String(received));
   return new Error(
-    `TestCluster: invalid option "${option}": received ${shown}, expected ${expected}. Nothing was started.`,
+    `TestCluster: invalid option "${option}": received ${show(received)}, expected ${expected}. Nothing was started.`,
   );
 }
