@@ -262,6 +262,71 @@ describe.each<[string, FoundationOptions]>([
     expect(most).toBe(4);
   });
 
+  it('with concurrency a slow message keeps one place and no other message waiting', async () => {
+    const node = await bootNode(options);
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    const seen: unknown[] = [];
+    const subscription = await subscribe(
+      node,
+      async (message) => {
+        seen.push(message);
+        if (message === 'slow') await gate;
+      },
+      { concurrency: 2 },
+    );
+    await send(node, 'slow');
+    await eventually(() => seen.length === 1);
+    for (let index = 0; index < 50; index++) await send(node, index);
+    await eventually(() => seen.length === 51, { lastSeen: () => seen });
+    expect(seen).toEqual(['slow', ...Array.from({ length: 50 }, (_, index) => index)]);
+    end();
+    await subscription.unsubscribe();
+    expect(subscription.counters).toMatchObject({ received: 51, failed: 0, waiting: 0 });
+  });
+
+  it('what may have ended its node is handled alone, however many are handled at a time', async () => {
+    const node = await bootNode();
+    const client = new Redis(server.adminUrl);
+    closeLater(() => Promise.resolve(client.disconnect()));
+    await client.xgroup('CREATE', keys.stream('orders'), 'billing', '$', 'MKSTREAM');
+    await send(node, 'poison');
+    await client.call(...(READ as unknown as [string]), 'STREAMS', keys.stream('orders'), '>');
+    const [[id]] = (await client.xpending(keys.stream('orders'), 'billing', '-', '+', 1)) as [[string]];
+    const steps: unknown[] = [];
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    let poisoned!: () => void;
+    const poison = new Promise<void>((resolve) => (poisoned = resolve));
+    await subscribe(
+      node,
+      async (message) => {
+        steps.push(message);
+        if (message === 'slow') await gate;
+        if (message === 'poison') await poison;
+        if (message === 'slow') steps.push('slow ends');
+      },
+      { concurrency: 4 },
+    );
+    await send(node, 'slow');
+    await eventually(() => steps.length === 1, { lastSeen: () => steps });
+    // Delivered twice, and its consumer is silent since long: the last time it is delivered by itself.
+    await client.call('XCLAIM', keys.stream('orders'), 'billing', 'dead', 0, id, 'IDLE', 60_000, 'RETRYCOUNT', 2);
+    const waitsFor = async () => (await client.xpending(keys.stream('orders'), 'billing', '-', '+', 9)).length === 2;
+    await eventually(waitsFor);
+    const until = Date.now() + 500;
+    await eventually(() => Date.now() > until);
+    expect(steps).toEqual(['slow']);
+    end();
+    await eventually(() => steps.includes('poison'), { lastSeen: () => steps });
+    await send(node, 'behind');
+    const later = Date.now() + 300;
+    await eventually(() => Date.now() > later);
+    expect(steps).toEqual(['slow', 'slow ends', 'poison']);
+    poisoned();
+    await eventually(() => steps.includes('behind'), { lastSeen: () => steps });
+  });
+
   it.each<[string, SubscribeOptions, string]>([
     ['without a group', { group: undefined }, 'group'],
     ['that drops', { queue: { policy: 'drop-oldest' } }, 'queue.policy'],

@@ -149,11 +149,7 @@ export interface SubscribeOptions {
     /** Default `drop-oldest`. */
     policy?: QueuePolicy;
   };
-  /**
-   * Messages handled at a time. Default 1; with more, they start in order and end in any. On a durable channel a node
-   * reads more once those that it has read are handled, so a slow one keeps those after it waiting; other members of
-   * the group go on.
-   */
+  /** Messages handled at a time. Default 1; with more, they start in order and end in any. */
   concurrency?: number;
   /**
    * Called when messages were lost on their way to this node, of whatever type they were. At once: messages that came

@@ -62,12 +62,20 @@ export class ConsumerGroup {
     await releaseScript.run(control, [keys.stream], [options.group, name, options.retryAfter, ...args]);
   }
 
-  /** Claims what is due again: whether more is, then the id, the text and the deliveries of each. */
-  async sweep(): Promise<string[]> {
+  /** What was delivered so often is delivered by itself the next time: it may have ended a consumer. */
+  get aloneFrom(): number {
+    return Math.min(ALONE_FROM, Math.max(1, this.parts.options.maxDeliveries - 1));
+  }
+
+  /**
+   * Claims what is due again: whether more is, then the id, the text and the deliveries of each. While others are under
+   * way (`isBusy`) nothing is claimed that is to be alone.
+   */
+  async sweep(isBusy: boolean): Promise<string[]> {
     const { control, keys, options, name, unused } = this.parts;
     const { group, retryAfter, maxDeliveries, batch } = options;
-    const aloneFrom = Math.min(ALONE_FROM, Math.max(1, maxDeliveries - 1));
-    const args = [group, name, retryAfter, maxDeliveries, aloneFrom, batch, SWEEP, MAX_DEAD, unused];
+    const limits = [retryAfter, maxDeliveries, this.aloneFrom, batch, SWEEP, MAX_DEAD, unused];
+    const args = [group, name, ...limits, isBusy ? 1 : 0];
     return toTexts(await sweepScript.run(control, [keys.stream, keys.dead], args));
   }
 

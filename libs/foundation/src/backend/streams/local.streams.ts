@@ -153,6 +153,7 @@ class LocalConsumer implements Consumer {
   #working: Promise<void> | undefined;
   #timer: Timer | undefined;
   #closed = false;
+  readonly #taking = new Set<Promise<void>>();
 
   constructor(
     private readonly stream: Stream,
@@ -202,27 +203,42 @@ class LocalConsumer implements Consumer {
     if (this.group.consumers.size === 0) this.group.usedAt = this.clock.wall();
   }
 
+  leave(id: string): void {
+    this.#dueLater([this.#ownPending(id)]);
+  }
+
   async close(): Promise<void> {
     this.stop();
     await this.#working;
+    await Promise.all(this.#taking);
     for (const other of this.group.consumers) other.wake();
   }
 
   async #work(): Promise<void> {
     for (;;) {
-      // As over Redis, what is appended is handled in a later turn, and a long backlog lets others have turns in
-      // between.
+      // As over Redis, what is appended is handled in a later turn, and a long backlog lets others have turns.
       await new Promise(setImmediate);
+      await this.listener.room?.();
       const entries = this.#closed ? [] : this.#read();
       if (entries.length === 0) return;
-      await this.listener.take(entries);
-      // What was not acknowledged is redelivered later, to any consumer of the group.
-      const dueAt = this.clock.wall() + this.options.retryAfter;
-      for (const { id } of entries) {
-        const pending = this.#ownPending(id);
-        if (pending?.dueAt === Infinity) pending.dueAt = dueAt;
-      }
+      const taking = this.#take(entries).finally(() => this.#taking.delete(taking));
+      this.#taking.add(taking);
+      if (this.listener.room === undefined) await taking;
     }
+  }
+
+  async #take(entries: StreamEntry[]): Promise<void> {
+    const taken = entries.map(({ id }) => this.group.pending.get(id));
+    await this.listener.take(entries);
+    this.#dueLater(taken);
+  }
+
+  /** What was not acknowledged is redelivered later, to any consumer; what was since is another delivery. */
+  #dueLater(taken: readonly (Pending | undefined)[]): void {
+    const dueAt = this.clock.wall() + this.options.retryAfter;
+    const isOurs = (each?: Pending): boolean => each !== undefined && this.group.pending.get(each.entry.id) === each;
+    for (const each of taken) if (each?.dueAt === Infinity && isOurs(each)) each.dueAt = dueAt;
+    this.#wakeWhenDue();
   }
 
   /** What is due again, then what is new. */

@@ -34,12 +34,17 @@ export interface RedisConsumerParts {
 /** See {@link Consumer}. */
 export class RedisConsumer implements Consumer {
   readonly #logger = new Log();
-  readonly #handling = new Set<string>();
+  /** With the batch that each came with: one that failed may come again before the rest of its batch is handled. */
+  readonly #handling = new Map<string, readonly StreamEntry[]>();
+  /** What `take` has not resolved for. */
+  readonly #taking = new Set<Promise<void>>();
   readonly #group: ConsumerGroup;
   #acknowledged: string[] = [];
   #acknowledging: Promise<void> | undefined;
   /** The last sweep left something that is due. */
   #isMoreDue = false;
+  /** And something that is to be alone, while others were under way. */
+  #isAloneDue = false;
   #from: string;
   #closed = false;
   #failing = false;
@@ -112,6 +117,10 @@ export class RedisConsumer implements Consumer {
     }
   }
 
+  leave(id: string): void {
+    this.#handling.delete(id);
+  }
+
   async release(entries: readonly StreamEntry[]): Promise<void> {
     for (const { id } of entries) this.#handling.delete(id);
     await this.#group.release(entries).catch((error: unknown) => this.#failed(error));
@@ -124,9 +133,10 @@ export class RedisConsumer implements Consumer {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return this.#loop;
+    if (this.#closed) return this.#loop?.then(() => this.#taken());
     this.#readNoMore();
     await this.#loop;
+    await this.#taken();
     // Not before: as long as a handler runs, no other consumer may be given its message.
     clearInterval(this.#keepTimer);
     await this.#acknowledging?.catch(() => undefined);
@@ -145,9 +155,11 @@ export class RedisConsumer implements Consumer {
     await connected(this.parts.client);
     while (!this.#closed) {
       try {
-        const entries = await this.#read();
+        await this.parts.listener.room?.();
+        const entries = this.#closed ? [] : await this.#read();
         this.#failing = false;
         if (entries.length > 0 && !this.#closed) await this.#handle(entries);
+        if (this.#isAloneDue) await this.#makeAlone();
       } catch (error) {
         if (this.#closed) return;
         this.#failed(error);
@@ -157,10 +169,27 @@ export class RedisConsumer implements Consumer {
     }
   }
 
+  /** Resolves when more may be read. What has perhaps ended consumers before is alone. */
   async #handle(entries: StreamEntry[]): Promise<void> {
-    for (const { id } of entries) this.#handling.add(id);
-    await this.parts.listener.take(entries);
-    for (const { id } of entries) this.#handling.delete(id);
+    for (const { id } of entries) this.#handling.set(id, entries);
+    const taking = this.parts.listener.take(entries).finally(() => {
+      this.#taking.delete(taking);
+      for (const { id } of entries) if (this.#handling.get(id) === entries) this.#handling.delete(id);
+    });
+    this.#taking.add(taking);
+    const isAlone = entries.some(({ deliveries }) => deliveries > this.#group.aloneFrom);
+    if (this.parts.listener.room === undefined || isAlone) await taking;
+    else taking.catch((error: unknown) => this.#failed(error));
+  }
+
+  async #makeAlone(): Promise<void> {
+    await this.#taken();
+    this.#isAloneDue = false;
+    this.#sweepAt = 0;
+  }
+
+  async #taken(): Promise<void> {
+    await Promise.allSettled(this.#taking);
   }
 
   async #read(): Promise<StreamEntry[]> {
@@ -168,7 +197,7 @@ export class RedisConsumer implements Consumer {
     if (now >= this.#sweepAt) {
       this.#sweepAt = now + jittered(this.parts.options.retryAfter / 2);
       const again = await this.#sweep();
-      if (again.length > 0) return again;
+      if (again.length > 0 || this.#isAloneDue) return again;
     }
     const entries = await this.#readNow();
     // What is due again and what is new take turns, so that neither keeps the other waiting.
@@ -181,8 +210,8 @@ export class RedisConsumer implements Consumer {
    * before it is read.
    */
   async #readNow(): Promise<StreamEntry[]> {
-    const { group, batch } = this.parts.options;
-    const reply = await readScript.run(this.parts.client, [this.parts.keys.stream], [group, this.parts.name, batch]);
+    const { client, keys, name, options } = this.parts;
+    const reply = await readScript.run(client, [keys.stream], [options.group, name, this.#room]);
     const [lost, read] = Array.isArray(reply) ? (reply as unknown[]) : [];
     if (toNumber(lost) > 0) this.parts.listener.lost(toNumber(lost));
     return newEntriesOf(read);
@@ -190,16 +219,25 @@ export class RedisConsumer implements Consumer {
 
   /** What comes next, or nothing after a while. */
   async #wait(): Promise<StreamEntry[]> {
-    const { group, batch, retryAfter } = this.parts.options;
+    const { group, retryAfter } = this.parts.options;
     const block = Math.max(1, Math.min(BLOCK_MS, Math.round(retryAfter / 2)));
     const { client, name, keys } = this.parts;
-    const options = ['GROUP', group, name, 'COUNT', batch, 'BLOCK', block, 'STREAMS', keys.stream, '>'];
+    const options = ['GROUP', group, name, 'COUNT', this.#room, 'BLOCK', block, 'STREAMS', keys.stream, '>'];
     return newEntriesOf(await client.call('XREADGROUP', ...options));
   }
 
+  /** How many more may be under way. */
+  get #room(): number {
+    return Math.max(1, this.parts.options.batch - this.#handling.size);
+  }
+
   async #sweep(): Promise<StreamEntry[]> {
-    const [more, ...fields] = await this.#group.sweep();
+    // INVARIANT (I24): what is under way here looks young, so that it is not claimed as if nobody handled it.
+    const isBusy = this.#taking.size > 0;
+    if (isBusy) await this.#group.keep([...this.#handling.keys()]);
+    const [more, ...fields] = await this.#group.sweep(isBusy);
     this.#isMoreDue = more === '1';
+    this.#isAloneDue = more === '2';
     const again: StreamEntry[] = [];
     let lost = 0;
     for (let at = 0; at + 2 < fields.length; at += 3) {
@@ -227,7 +265,7 @@ export class RedisConsumer implements Consumer {
   /** Says that this consumer still handles its entries, so that no other one is given them. */
   async #keep(): Promise<void> {
     if (this.#handling.size === 0) return;
-    await this.#group.keep([...this.#handling]).catch((error: unknown) => this.#failed(error));
+    await this.#group.keep([...this.#handling.keys()]).catch((error: unknown) => this.#failed(error));
   }
 
   async #makeGroup(): Promise<void> {

@@ -124,6 +124,7 @@ export class RedisStreams implements Streams {
         listener.buried(this.#open(keys.stream, entry), reason);
       },
       lost: (count) => listener.lost(count),
+      room: listener.room,
     };
     const consumer = new RedisConsumer({
       name,
@@ -146,6 +147,7 @@ export class RedisStreams implements Streams {
         played?.release(entries.map(({ id }) => id));
         return consumer.release(entries);
       },
+      leave: (id) => consumer.leave(id),
       close: () => consumer.close(),
     };
   }

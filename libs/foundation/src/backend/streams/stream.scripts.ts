@@ -102,7 +102,8 @@ return {lost, redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[
 
 /**
  * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, alone from, batch, count, max dead, life
- * of the dead letters → whether more is due; then id, text, deliveries of each entry that is this consumer's now; the
+ * of the dead letters, whether others are under way → 1 when more is due, 2 when one is that is to be alone and others
+ * are under way; then id, text, deliveries of each entry that is this consumer's now; the
  * same, with the count negative, of each that was buried; and with the count 0 of each that is gone.
  *
  * A consumer that an entry kills had others, whose deliveries are counted, too. So an entry that was delivered
@@ -136,9 +137,9 @@ for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3
     redis.call('XACK', KEYS[1], ARGV[1], id)
     add(id, entry[2][2], -deliveries)
   elseif deliveries >= tonumber(ARGV[5]) then
-    if alone then more = 1 else alone = {id, entry[2][2], deliveries} end
+    if ARGV[10] == '1' then more = 2 elseif alone then more = 1 else alone = {id, entry[2][2], deliveries} end
   elseif claimed >= tonumber(ARGV[6]) then
-    more = 1
+    more = math.max(more, 1)
   else
     claim(id, entry[2][2], deliveries)
   end

@@ -70,7 +70,7 @@ export interface ConsumerOptions {
   group: string;
   /** Where a group begins that does not exist yet: an id (what is after it), `0` or `$` (what comes from now on). */
   from: string;
-  /** Entries delivered at a time. */
+  /** Entries delivered at a time; so many may be under way, and as many that are due again. */
   batch: number;
   /**
    * Milliseconds after which an entry is redelivered that was not acknowledged, and whose consumer does not say that it
@@ -85,8 +85,10 @@ export interface ConsumerOptions {
 
 /** What a consumer reports. */
 export interface ConsumerListener {
-  /** Handles entries; no more are read before it resolves. Must not reject. */
+  /** Handles entries; no more are read before it resolves, where there is no {@link room}. Must not reject. */
   take(entries: StreamEntry[]): Promise<void>;
+  /** Resolves once it would begin one more entry at once: then more are read beside those under way. */
+  readonly room?: (() => Promise<void>) | undefined;
   /** An entry was dead-lettered because it was delivered too often. */
   buried(entry: StreamEntry, reason: string): void;
   /** The number of entries that are gone without having been handled: the stream was trimmed. */
@@ -107,6 +109,8 @@ export interface Consumer {
    * this delivery does not count.
    */
   release(entries: readonly StreamEntry[]): Promise<void>;
+  /** The entry failed, and is redelivered when its time has come, also while others of its batch are under way. */
+  leave(id: string): void;
   /** Stops reading, and resolves once `take` has resolved. */
   close(): Promise<void>;
 }

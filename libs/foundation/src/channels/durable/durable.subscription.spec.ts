@@ -42,6 +42,7 @@ it('releases a message whose handler is gone, even at its last delivery', async 
   const consumer: Consumer = {
     acknowledge: (id) => Promise.resolve(void steps.push(`acknowledged ${id}`)),
     bury: ({ id }) => Promise.resolve(steps.push(`buried ${id}`) > 0),
+    leave: () => undefined,
     release: (entries) => Promise.resolve(void steps.push(...entries.map(({ id }) => `released ${id}`))),
     close: () => Promise.resolve(),
   };

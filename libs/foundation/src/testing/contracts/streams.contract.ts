@@ -43,7 +43,12 @@ class Reader implements ConsumerListener {
   handle: (entries: StreamEntry[]) => Promise<unknown> = (entries) =>
     Promise.all(entries.map(({ id }) => this.consumer.acknowledge(id)));
 
-  static async of(streams: Streams, more: Partial<ConsumerOptions> = {}, handle?: Reader['handle']): Promise<Reader> {
+  static async of(
+    streams: Streams,
+    more: Partial<ConsumerOptions> = {},
+    handle?: Reader['handle'],
+    room?: ConsumerListener['room'],
+  ): Promise<Reader> {
     const reader = new Reader();
     if (handle !== undefined) reader.handle = handle;
     // What is there already may be taken before the consumer is returned.
@@ -51,7 +56,7 @@ class Reader implements ConsumerListener {
     const begun = new Promise<void>((resolve) => (begin = resolve));
     const take = (entries: StreamEntry[]): Promise<void> => begun.then(() => reader.take(entries));
     const { buried, lost } = reader;
-    reader.consumer = await streams.consume({ ...OPTIONS, ...more }, { take, buried, lost });
+    reader.consumer = await streams.consume({ ...OPTIONS, ...more }, { take, buried, lost, room });
     begin();
     return reader;
   }
@@ -223,6 +228,53 @@ export function streamsContract(
         batches.every((size) => size >= 1 && size <= 4),
         String(batches),
       );
+    });
+
+    alone(
+      'gives out more beside what is under way, as long as there is room, and none of that again',
+      async ([streams]) => {
+        let release = (): void => undefined;
+        const held = new Promise<void>((resolve) => (release = resolve));
+        // Two at a time, of which the first holds one place; the rest come one after the other.
+        const one = async (reader: Reader, { id, text }: StreamEntry): Promise<void> => {
+          if (text === '0') await held;
+          await reader.consumer.acknowledge(id);
+        };
+        const room = nothing;
+        const reader = await Reader.of(streams, { batch: 2 }, undefined, room);
+        reader.handle = (entries) => Promise.all(entries.map((entry) => one(reader, entry)));
+        await append(streams, ...texts(1));
+        await reader.has(...texts(1));
+        await append(streams, ...texts(30, 1));
+        await reader.has(...texts(31));
+        await pass(5 * OPTIONS.retryAfter);
+        assert.equal(reader.taken.length, 31);
+        let isClosed = false;
+        const closing = reader.consumer.close().then(() => (isClosed = true));
+        await pass(OPTIONS.retryAfter);
+        assert.equal(isClosed, false);
+        release();
+        await closing;
+      },
+    );
+
+    alone('redelivers what failed while the rest of its batch is under way', async ([streams]) => {
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const one = async (reader: Reader, { id, text, deliveries }: StreamEntry): Promise<void> => {
+        if (text === '1' && deliveries === 1) return reader.consumer.leave(id);
+        if (text === '0') await held;
+        await reader.consumer.acknowledge(id);
+      };
+      await append(streams, ...texts(2));
+      const reader = await Reader.of(streams, {}, undefined, nothing);
+      reader.handle = (entries) => Promise.all(entries.map((entry) => one(reader, entry)));
+      await eventually(() => reader.taken.length === 3, { what: 'Once more', lastSeen: () => reader.deliveries });
+      assert.deepEqual(reader.deliveries, ['0 1', '1 1', '1 2']);
+      await pass(5 * OPTIONS.retryAfter);
+      assert.equal(reader.taken.length, 3);
+      release();
+      await reader.consumer.close();
     });
 
     alone('redelivers what was not acknowledged, and says how often it was delivered', async ([streams]) => {
