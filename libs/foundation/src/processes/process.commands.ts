@@ -288,9 +288,7 @@ export class ProcessCommands {
 
 /**
  * INVARIANT (I13): a move starts nothing that has ended: neither what an operator has stopped, nor a job that is done.
- * A temporary process that was started and has no owner may have run.
- *
- * @throws ArgumentError
+ * A temporary process that was started and has no owner may have run. @throws ArgumentError
  */
 function requireMovable({ name, status }: VersionedEntry, isOwned = true): void {
   const hasRun = status === 'once' && !isOwned;
