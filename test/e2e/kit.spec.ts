@@ -281,7 +281,7 @@ describe('a test cluster with links', () => {
 
 describe('a start that fails', () => {
   it.each([
-    [{ nodes: 0 }, /"nodes": received 0, expected 1 to 50/],
+    [{ nodes: 0 }, /"nodes": received 0 \(number\), expected 1 to 50/],
     [{ nodes: 1.5 }, /"nodes"/],
     [{ nodes: [] }, /"nodes"/],
     [{ nodes: ['a', 'a'] }, /names that differ/],
