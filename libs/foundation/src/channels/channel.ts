@@ -65,7 +65,8 @@ export interface Range {
 
 /**
  * Messages of one sender that were lost on their way to this node. Without `missing` it is not known how many, if any:
- * the sender left the cluster before it could say what it had sent while this node was cut off.
+ * the sender left the cluster before it could say what it had sent while this node was cut off, or has not said it for
+ * ten seconds.
  */
 export interface Gap {
   channel: string;

@@ -389,7 +389,8 @@ export interface FoundationEvents {
   'message.invalid': { channel: string; from: string; type: string | undefined; errors: string[] };
   /**
    * Messages of a node were lost on their way to this one: those with these numbers, both ends included. Without
-   * numbers: one of the two left before that one could say what it had sent while this one was cut off.
+   * numbers: one of the two left before that one could say what it had sent while this one was cut off, or it has not
+   * said so for ten seconds.
    */
   'message.gap': {
     channel: string;

@@ -29,6 +29,8 @@ const MAX_QUERY_AGAIN_MS = 30_000;
  */
 const SILENT_MS = 300_000;
 const MAX_SILENT = 1000;
+/** At which query, about ten seconds after the first, it is reported that what a silent member had sent is unknown. */
+const TOLD_AT = 5;
 /** A node is gone when it is not a member at this many queries: one that Redis forgot is back before the second. */
 const GONE_AFTER = 2;
 
@@ -62,7 +64,10 @@ export interface CatchUpTools {
   /** The channels this node listens to. */
   channels: () => string[];
   heard: HeardLast;
-  /** A node left, or this one leaves, before it could report what it had sent while this one was cut off. */
+  /**
+   * A node left, or this one leaves, before it could report what it had sent while this one was cut off; or it does not
+   * for long, and may yet.
+   */
   gone: (sender: NodeAddress) => void;
 }
 
@@ -72,6 +77,8 @@ interface Asked {
   mayHaveLost: boolean;
   /** At how many queries it was not a member. */
   absent: number;
+  /** How often it was queried since messages of it may have been lost. */
+  queries: number;
 }
 
 /** See the file header. */
@@ -121,7 +128,7 @@ export class GapRecovery {
   #cutOff(bootId?: string): void {
     this.tools.senders.interrupted(bootId);
     for (const asked of bootId === undefined ? this.#unanswered.values() : [this.#unanswered.get(bootId)]) {
-      if (asked !== undefined) asked.mayHaveLost = true;
+      if (asked !== undefined) Object.assign(asked, { mayHaveLost: true, queries: 0 });
     }
     if (bootId === undefined) {
       this.#answered.clear();
@@ -144,7 +151,7 @@ export class GapRecovery {
     for (const [bootId, { name, until }] of this.#silent) {
       if (until <= now) this.#silent.delete(bootId);
       else if (!this.#unanswered.has(bootId)) {
-        this.#unanswered.set(bootId, { name, mayHaveLost: true, absent: GONE_AFTER - 1 });
+        this.#unanswered.set(bootId, { name, mayHaveLost: true, absent: GONE_AFTER - 1, queries: 0 });
       }
     }
   }
@@ -164,7 +171,7 @@ export class GapRecovery {
       this.#silent.delete(bootId);
       if (this.#answered.has(bootId) || this.#unanswered.has(bootId)) continue;
       const mayHaveLost = this.tools.senders.mayHaveLost(bootId, joinedAt);
-      this.#unanswered.set(bootId, { name, mayHaveLost, absent: 0 });
+      this.#unanswered.set(bootId, { name, mayHaveLost, absent: 0, queries: 0 });
       isNew = true;
     }
     if (isNew) this.#askSoon(delay);
@@ -194,7 +201,11 @@ export class GapRecovery {
     const channels = this.tools.channels();
     if (channels.length === 0) this.#unanswered.clear();
     if (this.#unanswered.size === 0) return;
-    for (const bootId of this.#unanswered.keys()) {
+    for (const [bootId, asked] of this.#unanswered) {
+      // While this node itself is cut off nobody can answer.
+      if (this.tools.membership.state !== 'isolated') asked.queries += 1;
+      // INVARIANT (I21): a loss is reported, also where the answers are refused because a clock is wrong.
+      if (asked.mayHaveLost && asked.queries === TOLD_AT) this.tools.gone({ name: asked.name, bootId });
       this.tools.nodeMessages.send(bootId, 'ask', channels).catch(() => undefined);
     }
     this.#queryIn(this.#again);
