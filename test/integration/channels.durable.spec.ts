@@ -285,6 +285,35 @@ describe.each<[string, FoundationOptions]>([
     expect(subscription.counters).toMatchObject({ received: 51, failed: 0, waiting: 0 });
   });
 
+  it.each([1, 2])(
+    'what was not begun goes to another member at once, beside a slow handler (%i)',
+    async (concurrency) => {
+      const [first, second] = [await bootNode(), await bootNode()];
+      let end!: () => void;
+      const gate = new Promise<void>((resolve) => (end = resolve));
+      const begun: unknown[] = [];
+      const subscription = await subscribe(
+        first,
+        async (message) => {
+          begun.push(message);
+          await gate;
+        },
+        { concurrency },
+      );
+      await Promise.all(Array.from({ length: 10 }, (_, index) => send(first, index)));
+      await eventually(() => subscription.counters.waiting === 10);
+      const seen: unknown[] = [];
+      await subscribe(second, (message) => void seen.push(message));
+      const ending = subscription.unsubscribe();
+      await eventually(() => seen.length === 10 - concurrency, { lastSeen: () => seen });
+      expect(begun).toHaveLength(concurrency);
+      end();
+      await ending;
+      expect(new Set([...begun, ...seen]).size).toBe(10);
+      expect(await pending()).toBe(0);
+    },
+  );
+
   it('what may have ended its node is handled alone, however many are handled at a time', async () => {
     const node = await bootNode();
     const client = new Redis(server.adminUrl);

@@ -7,9 +7,11 @@ import {
   Channel,
   Channels,
   Membership,
+  Partitioned,
   type ProcessContext,
   ProcessManager,
   type ProcessRef,
+  Replicated,
   Singleton,
   UnknownProcessError,
 } from 'nestjs-foundation';
@@ -210,6 +212,28 @@ describe('a process that has ended', () => {
       .restart('job')
       .catch(() => undefined);
     expect(begun.length).toBe(2);
+  });
+
+  it.each([
+    ['a partition', 'parts/1'],
+    ['a replica', 'copies#1'],
+  ])('stays down as %s of what runs, until it is restarted', async (_what, slot) => {
+    @Partitioned({ name: 'parts', partitions: 3 })
+    class Parts {}
+    @Replicated({ name: 'copies', replicas: 2 })
+    class Copies {}
+    const [a, b] = (await cluster([Parts, Copies], {}, {})) as [Booted, Booted];
+    const stateOf = async (name: string) => (await managerOf(b).list()).find((each) => each.name === name)?.state;
+    const others = ['parts/0', 'parts/1', 'parts/2', 'copies#0', 'copies#1'].filter((name) => name !== slot);
+    const run = async (...names: string[]) =>
+      (await Promise.all(names.map(stateOf))).every((state) => state === 'running');
+    await eventually(() => run(slot, ...others), { what: 'All of them' });
+    await managerOf(a).stop(slot);
+    expect(await stateOf(slot)).toBe('stopped');
+    expect(await run(...others)).toBe(true);
+    for (const { name } of [a, b]) await expect(managerOf(a).move(slot, name)).rejects.toThrow(/it is stopped/);
+    await managerOf(b).restart(slot);
+    await eventually(() => run(slot, ...others), { what: 'It again' });
   });
 
   it('stays down when a move comes while its stop is under way', async () => {

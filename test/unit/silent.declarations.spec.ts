@@ -111,7 +111,7 @@ describe('A mark that nobody would find', () => {
     @Injectable()
     class Sub extends Desk {}
     await expect(boot([Sub])).rejects.toThrow(
-      `${name} of Desk.hear has no effect: another decorator above it has put a method of its own in the place`,
+      `${name} of Desk.hear has no effect: another method stands in the place of this one, put there by a decorator above it or by a spy`,
     );
   });
 

@@ -104,8 +104,8 @@ function checkMarks(type: Type<object>): void {
       if (!has(there)) {
         throw new DeclarationError(
           `${decorator} of ${each.constructor.name}.${method}`,
-          'another decorator above it has put a method of its own in the place of this one',
-          `Put ${decorator} above that one.`,
+          'another method stands in the place of this one, put there by a decorator above it or by a spy',
+          `Put ${decorator} above that decorator, or spy on the instance.`,
         );
       }
       const called = read(prototype, method);

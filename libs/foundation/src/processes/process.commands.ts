@@ -24,7 +24,7 @@ import { type Candidate, explain } from './placement/placement.js';
 import type { ProcessRef } from './process.ref.js';
 import type { ProcessRefs } from './process.refs.js';
 import type { ProcessRegistry } from './process.registry.js';
-import { untilStopped } from './process.stop.js';
+import { stoppedRow, untilStopped } from './process.stop.js';
 import type { ProcessWaiter } from './process.waiter.js';
 import type { Supervisor } from './supervision/supervisor.js';
 import { declaring, isOrphan } from './table/orphans.js';
@@ -62,9 +62,8 @@ export class ProcessCommands {
       for (const owner of owners) if (owner !== undefined) epochs.set(owner.name, owner.epoch);
       return table.change(name, (current) => {
         if (current === undefined) throw this.#unknown(name);
-        return isEnded(current.status) && current.status !== 'escalated'
-          ? undefined
-          : { ...current, status: 'stopped' };
+        const isDown = isEnded(current.status) && current.status !== 'escalated';
+        return isDown ? undefined : stoppedRow(current, epochs);
       });
     });
     if (entry === undefined) return;

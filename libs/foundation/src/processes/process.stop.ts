@@ -9,7 +9,7 @@ import { ProcessTimeoutError } from '../errors/process.errors.js';
 import type { ProcessRegistry } from './process.registry.js';
 import { type ProcessWaiter, seenLast } from './process.waiter.js';
 import { ownershipOf } from './supervision/name.ownership.js';
-import { isEnded, type ProcessTable, type VersionedEntry } from './table/process.table.js';
+import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './table/process.table.js';
 
 /** What the wait needs. */
 export interface StopParts {
@@ -28,6 +28,16 @@ export interface Stopped {
   slots: readonly string[];
   /** The epochs of the owners that there were before. */
   epochs: ReadonlyMap<string, number>;
+}
+
+/**
+ * The row of what is stopped.
+ *
+ * INVARIANT (I17): that of a single replica or partition counts only with a higher floor than the row of the whole.
+ */
+export function stoppedRow(current: VersionedEntry, epochs: ReadonlyMap<string, number>): ProcessEntry {
+  if (current.of === undefined) return { ...current, status: 'stopped' };
+  return { ...current, status: 'stopped', after: Math.max(current.after + 1, ...epochs.values()) };
 }
 
 /**

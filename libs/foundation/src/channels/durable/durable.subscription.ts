@@ -149,8 +149,8 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   async unsubscribe(): Promise<void> {
     this.#closing = true;
     this.#ended();
-    const closing = this.#consumer?.close();
-    if (closing === undefined) return;
+    if (this.#consumer === undefined) return;
+    const closing = Promise.all([this.#consumer.close(), this.#release(this.#turns.drop())]).then(() => undefined);
     const caller = HANDLING.getStore();
     if (caller === undefined) return closing;
     if (this.#waitsFor(caller)) return unattended('ending a durable subscription', closing);
@@ -169,9 +169,17 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   async take(entries: StreamEntry[]): Promise<void> {
     for (const entry of entries) this.#waiting.set(entry.id, entry);
     const unbegun = await this.#turns.take(entries);
-    // Messages not started when the subscription or its object ends go to another member: a deployment is no delivery.
-    if (unbegun.length > 0) await this.#consumer!.release(unbegun);
+    await this.#release(unbegun);
     await Promise.all(this.#acknowledging.splice(0));
+  }
+
+  /**
+   * Messages not begun when the subscription or its object ends go to another member at once, however long others of
+   * their batch take: a deployment is no delivery.
+   */
+  async #release(unbegun: readonly StreamEntry[]): Promise<void> {
+    for (const { id } of unbegun) this.#waiting.delete(id);
+    if (unbegun.length > 0) await this.#consumer!.release(unbegun);
   }
 
   buried(entry: StreamEntry, error: string): void {

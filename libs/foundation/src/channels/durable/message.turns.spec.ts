@@ -63,6 +63,14 @@ describe('Turns of messages', () => {
     expect([await one, await other]).toEqual([entries('2'), []]);
   });
 
+  it('drop what has not begun, for which its batch waits no longer', async () => {
+    const { turns, begun, end } = setUp(1);
+    const batch = turns.take(entries('1', '2', '3'));
+    expect(turns.drop()).toEqual(entries('2', '3'));
+    await end('1');
+    expect([await batch, begun]).toEqual([[], ['1']]);
+  });
+
   it('go on after one that throws', async () => {
     const begun: string[] = [];
     const turns = new MessageTurns(1, ({ id }) => {

@@ -32,6 +32,14 @@ export class MessageTurns {
     return unhandled;
   }
 
+  /** What has not begun never will, and is returned; its batch waits for it no longer. */
+  drop(): StreamEntry[] {
+    return this.#left.splice(0).map(({ entry, done }) => {
+      done();
+      return entry;
+    });
+  }
+
   /** Resolves when one more would begin at once. */
   room(): Promise<void> {
     return new Promise((resolve) => {
