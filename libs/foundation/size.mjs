@@ -12,9 +12,8 @@ import { resolve } from 'node:path';
  * 0.2 % unpacked with the clock in health, and with histories that may hold anything. By 0.1 % and a module in both
  * formats with what a replica of a table knows of a loss. By 0.5 % with the errors of decorators, of options of ioredis
  * and of a node that has left. By 0.2 % with the names of the options of each call, and with what a change of the
- * configuration waits for after a loss of data. By 1 % and three modules in
- * both formats with what is refused at the entrances, Observables, the tasks of a process, what a stop waits for, and
- * turns of durable messages.
+ * configuration waits for after a loss of data. By 1 % and three modules in both formats with what is refused at the
+ * entrances, Observables, the tasks of a process, what a stop waits for, and turns of durable messages.
  */
 const BUDGET = { size: 1_134_000, unpackedSize: 6_474_000, entryCount: 1828 };
 

@@ -40,8 +40,18 @@ const send = (node: Booted, message: unknown, options?: Parameters<Channels['bro
   channelsOf(node).broadcast('orders', message, options);
 const subscribe = (node: Booted, handler: MessageHandler, options: SubscribeOptions = {}) =>
   channelsOf(node).subscribe('orders', handler, { group: 'billing', from: '0', ...options });
-/** Typed, as `call` wants its first argument by itself. */
-const READ = ['XREADGROUP', 'GROUP', 'billing', 'dead'];
+/** Messages, the first ones of which were delivered to a consumer that is gone; with the id of the first. */
+async function givenToTheDead(node: Booted, messages: readonly unknown[], count = messages.length) {
+  const client = new Redis(server.adminUrl);
+  closeLater(() => Promise.resolve(client.disconnect()));
+  const stream = keys.stream('orders');
+  await client.xgroup('CREATE', stream, 'billing', '$', 'MKSTREAM');
+  for (const message of messages) await send(node, message);
+  const read = ['XREADGROUP', 'GROUP', 'billing', 'dead', 'COUNT', count, 'STREAMS', stream, '>'];
+  await client.call(...(read as unknown as [string]));
+  const [[id]] = (await client.xpending(stream, 'billing', '-', '+', 1)) as [[string]];
+  return { client, id };
+}
 const pending = async (group = 'billing') =>
   Number((await server.cli('XPENDING', keys.stream('orders'), group)).split('\n')[0]);
 
@@ -316,12 +326,7 @@ describe.each<[string, FoundationOptions]>([
 
   it('what may have ended its node is handled alone, however many are handled at a time', async () => {
     const node = await bootNode();
-    const client = new Redis(server.adminUrl);
-    closeLater(() => Promise.resolve(client.disconnect()));
-    await client.xgroup('CREATE', keys.stream('orders'), 'billing', '$', 'MKSTREAM');
-    await send(node, 'poison');
-    await client.call(...(READ as unknown as [string]), 'STREAMS', keys.stream('orders'), '>');
-    const [[id]] = (await client.xpending(keys.stream('orders'), 'billing', '-', '+', 1)) as [[string]];
+    const { client, id } = await givenToTheDead(node, ['poison']);
     const steps: unknown[] = [];
     let end!: () => void;
     const gate = new Promise<void>((resolve) => (end = resolve));
@@ -428,11 +433,7 @@ describe('The start of an application', () => {
 describe('When something breaks', () => {
   it('what a dead consumer had goes to another one', async () => {
     const node = await bootNode();
-    const client = new Redis(server.adminUrl);
-    closeLater(() => Promise.resolve(client.disconnect()));
-    await client.xgroup('CREATE', keys.stream('orders'), 'billing', '$', 'MKSTREAM');
-    for (const message of [1, 2, 3]) await send(node, message);
-    await client.call(...(READ as unknown as [string]), 'COUNT', 2, 'STREAMS', keys.stream('orders'), '>');
+    await givenToTheDead(node, [1, 2, 3], 2);
     const seen: [unknown, number | undefined][] = [];
     await subscribe(node, (message, { deliveries }) => void seen.push([message, deliveries]));
     await eventually(() => seen.length === 3);
@@ -534,12 +535,7 @@ describe('When something breaks', () => {
 
   it('a poisonous message that kills every consumer becomes a dead letter', async () => {
     const node = await bootNode();
-    const client = new Redis(server.adminUrl);
-    closeLater(() => Promise.resolve(client.disconnect()));
-    await client.xgroup('CREATE', keys.stream('orders'), 'billing', '$', 'MKSTREAM');
-    await send(node, 'poison');
-    await client.call(...(READ as unknown as [string]), 'STREAMS', keys.stream('orders'), '>');
-    const [[id]] = (await client.xpending(keys.stream('orders'), 'billing', '-', '+', 1)) as [[string]];
+    const { client, id } = await givenToTheDead(node, ['poison']);
     await client.call('XCLAIM', keys.stream('orders'), 'billing', 'dead', 0, id, 'RETRYCOUNT', 3);
     const seen: unknown[] = [];
     await subscribe(node, (message) => void seen.push(message));

@@ -69,11 +69,15 @@ type Shape = new () => object;
 /** The shapes of the properties that are objects themselves, by the shape that they are in. */
 const INNER = new WeakMap<object, Map<string, Shape>>();
 
+/** An object of options, as `isOptions` has them. */
+export const optionsObject = (message: string): PropertyDecorator =>
+  ValidateBy({ name: 'options', validator: { validate: isOptions } }, { message });
+
 /** An object with a shape of its own. */
 export const shapedAs = (shape: Shape, message = 'an object'): PropertyDecorator => {
   return (target, key) => {
     IsOptional()(target, key);
-    ValidateBy({ name: 'options', validator: { validate: isOptions } }, { message })(target, key);
+    optionsObject(message)(target, key);
     ValidateNested()(target, key);
     const inner = INNER.get(target.constructor) ?? new Map<string, Shape>();
     INNER.set(target.constructor, inner.set(String(key), shape));

@@ -7,7 +7,7 @@ import { read } from '../errors/describe.js';
 import { isOptions } from '../foreign/given.options.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
 import { NAME, nameMessage } from './validate.channels.js';
-import { checkShape, count, duration, port, shapedAs } from './validate.shape.js';
+import { checkShape, count, duration, optionsObject, port, shapedAs } from './validate.shape.js';
 
 class LeaseShape {
   @duration(100) ttl?: unknown;
@@ -80,7 +80,7 @@ class EndpointShape {
   @IsOptional() @IsString({ message: 'the name of the primary' }) name?: string;
   @addresses() cluster?: unknown;
   @IsOptional()
-  @ValidateBy({ name: 'options', validator: { validate: isOptions } }, { message: 'an object of ioredis options' })
+  @optionsObject('an object of ioredis options')
   options?: object;
 }
 

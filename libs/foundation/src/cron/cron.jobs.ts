@@ -113,9 +113,8 @@ export class CronJobs {
    * @throws ArgumentError, `UnknownProcessError`, and the errors of a call while no node owns the job.
    */
   async runNow(name: string): Promise<RunAnswer> {
-    const process = `${JOB_PREFIX}${typeof name === 'string' ? name : ''}`;
-    if (typeof name !== 'string' || !isName(process))
-      throw new ArgumentError('runNow', 'name', show(name), 'the name of a job');
+    const process = typeof name === 'string' ? `${JOB_PREFIX}${name}` : undefined;
+    if (!isName(process)) throw new ArgumentError('runNow', 'name', show(name), 'the name of a job');
     if (this.#parts.table.get(process) === undefined) {
       const known = (await this.list()).map((job) => job.name);
       throw new UnknownProcessError(process, known, name);

@@ -89,8 +89,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
       HANDLING.run(this, () => awaitable(subject.handler(message, meta)));
     const received = ({ from, sentAt }: MessageMeta): void =>
       tools.telemetry.emit('message.received', { channel, from, latency: Math.max(0, Date.now() - sentAt) });
-    const { payload } = subject.options;
-    const { concurrency = 1 } = subject.options;
+    const { payload, concurrency = 1 } = subject.options;
     this.#turns = new MessageTurns(concurrency, async (entry) => {
       const isHandled = !this.#closing && (await this.#handle(entry));
       this.#waiting.delete(entry.id);
