@@ -214,6 +214,9 @@ describe('GapRecovery', () => {
     answer('b', {});
     jest.advanceTimersByTime(4000);
     expect(gone).toEqual([]);
+    // Ten seconds, as the pages say, with the jitter of each query.
+    jest.advanceTimersByTime(8000);
+    expect(gone).toEqual(['a']);
     jest.advanceTimersByTime(200_000);
     expect(gone).toEqual(['a']);
     // It may answer after all; and another cut is another loss.

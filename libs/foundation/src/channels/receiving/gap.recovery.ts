@@ -30,7 +30,7 @@ const MAX_QUERY_AGAIN_MS = 30_000;
 const SILENT_MS = 300_000;
 const MAX_SILENT = 1000;
 /** At which query, about ten seconds after the first, it is reported that what a silent member had sent is unknown. */
-const TOLD_AT = 5;
+const TOLD_AT = 4;
 /** A node is gone when it is not a member at this many queries: one that Redis forgot is back before the second. */
 const GONE_AFTER = 2;
 
